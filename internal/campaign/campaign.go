@@ -1,0 +1,119 @@
+// Package campaign holds the words that every room of the house shares: what a
+// campaign file says, what a run owes, and what became of it. It does no I/O
+// and imports nothing of ours.
+package campaign
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Campaign is a valid campaign file. It is never modified after loading.
+// Positions of its values are kept by the room that read the file.
+type Campaign struct {
+	File        string // path in the project, slash-separated
+	Name        string // identifies the campaign for ever, unique in the project
+	Description string
+	Labels      map[string]string
+	Channel     Channel
+	Content     Content
+	Vars        map[string]string // campaign-wide template variables, as the file's own text
+	Recipients  Recipients
+	Policy      Policy
+}
+
+// Channel names the way a campaign goes out. The plug-in of Type decodes Raw.
+type Channel struct {
+	Type   string // for example zqt.message
+	Target string // an account of targets.yaml
+	Raw    Raw    // the whole `channel` mapping
+}
+
+// Content is the message as written, before templates are rendered. Values that
+// the file gives as {file: PATH} stand in Raw as {"file": PATH}, the path
+// resolved to the project's root; their text is in Files.
+type Content struct {
+	Raw   Raw
+	Files map[string]string // path in the project → text, line endings normalised to LF, no BOM
+}
+
+// Recipients says who a campaign is for: a file, an inline list, or groups that
+// only the upstream can resolve. Exactly one of File, List and Groups is set.
+type Recipients struct {
+	File     string              // path in the project
+	List     []map[string]string // inline rows: field or variable → value, as the file's own text
+	Columns  map[string]string   // field → column header
+	Defaults map[string]string   // field → value for rows without one
+	Dedupe   []string            // fields that identify a recipient; nil: no deduplication
+	Exclude  []Exclusion
+	Groups   *Groups
+}
+
+// Exclusion is a file whose recipients are left out: by a campaign (exclude) or
+// by an account (suppress). Columns as in Recipients.
+type Exclusion struct {
+	File    string
+	Columns map[string]string
+}
+
+// Groups names user groups of the upstream, by id or by what Match finds in the
+// account's lock file.
+type Groups struct {
+	IDs      []int64
+	Match    *Match
+	Disjoint bool // the user states that nobody is in two of the groups
+}
+
+// Match selects groups of a lock file; every given condition must hold.
+type Match struct {
+	Title         string // glob with *, ? and [...]; empty: any
+	Department    string // exact; empty: any
+	Type          string // "imported" or "tags"; empty: any
+	AcceptChanges bool   // `changes: accept`: a run does not stop when the upstream's groups changed
+}
+
+// Policy holds how a campaign goes out: the `delivery` mapping. A zero Rate or
+// Concurrency means the account's limit.
+type Policy struct {
+	Batch         int // recipients a request, at least 1
+	Rate          Rate
+	Concurrency   int           // requests in flight
+	Timeout       time.Duration // of one request
+	Retry         Retry
+	MaxRecipients int // more is an error before anything is sent; groups count as one each
+}
+
+// Retry bounds the attempts of one delivery in one invocation.
+type Retry struct {
+	Attempts  int
+	Base, Cap time.Duration
+}
+
+// DefaultPolicy is what a file without a delivery mapping gets
+// (design: campaign-files, delivery keys).
+func DefaultPolicy() Policy {
+	return Policy{
+		Batch:         100,
+		Timeout:       30 * time.Second,
+		Retry:         Retry{Attempts: 8, Base: time.Second, Cap: time.Minute},
+		MaxRecipients: 100_000,
+	}
+}
+
+// Raw is a mapping of a file that a plug-in decodes itself: a JSON object that
+// has passed the schema, and its place. Numbers keep their source text; numbers
+// where the schema wants a string never get here.
+type Raw struct {
+	Pointer string // JSON pointer of the mapping in its file, for example /channel
+	JSON    json.RawMessage
+}
+
+// Group is a user group of a 传播通 account, as a lock file records it
+// (chuanbo-push 一、获取用户组).
+type Group struct {
+	ID         int64
+	Title      string
+	Department string
+	Type       string // "imported" or "tags"
+	People     int64  // pnum
+}

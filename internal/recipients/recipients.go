@@ -1,0 +1,74 @@
+// Package recipients reads who a campaign is for: the port Source and its
+// members, one file a format, and the screening that finds duplicates and
+// exclusions in bounded memory.
+package recipients
+
+import (
+	"context"
+	"iter"
+
+	"campaign/internal/campaign"
+)
+
+// Row is one record of a source.
+type Row struct {
+	Row   int64    // as people count it in the file: the header is row 1; position from 1 in lists
+	Line  int      // physical line of the file, from 1, for diagnostics; 0: none
+	Cells []string // as many as Columns
+}
+
+// Source is a list of recipients that can be read again and again. It holds no
+// more than a buffer of it in memory.
+type Source interface {
+	// Columns are the header's names, in order. Reading them checks the header:
+	// problems are campaign.Diagnostics.
+	Columns(ctx context.Context) ([]string, []campaign.Diagnostic, error)
+	// Rows reads from the beginning. A bad row is yielded with an error that is a
+	// campaign.Diagnostic, and reading goes on; any other error ends it.
+	Rows(ctx context.Context) iter.Seq2[Row, error]
+	// Digest is the SHA-256 over the content with line endings normalised to LF
+	// and without a byte order mark, lower-case hex: the same on any system.
+	Digest(ctx context.Context) (string, error)
+}
+
+// Reason says why screening leaves a row out.
+type Reason uint8
+
+// The reasons.
+const (
+	Duplicate Reason = iota + 1 // an earlier row has the same key
+	Excluded                    // in an exclusion list
+)
+
+// Left is a row that is left out.
+type Left struct {
+	Row    int64
+	Reason Reason
+	First  int64 // Duplicate: the first row with that key
+	List   int   // Excluded: which list, by the number given to Exclude
+}
+
+// Screener finds the rows of a source that are duplicates or stand in exclusion
+// lists: exactly (keys are compared by 128 bits of SHA-256), in bounded memory
+// (entries beyond Options.Memory are sorted and spilled to temporary files).
+//
+// Use: Exclude for every entry of every list, Row for every row in ascending
+// order, then Finish. A kind names which fields a key is made of, so that a list
+// which only has user ids excludes by user id.
+type Screener interface {
+	Exclude(list int, kind uint8, key []byte) error
+	Row(row int64, kind uint8, key []byte, dedupe bool) error
+	// Finish yields the rows that are left out in ascending order, each once
+	// (exclusion wins over duplicate), and how many rows each list matched. Close
+	// removes the temporary files.
+	Finish(ctx context.Context) (Screening, error)
+	Close() error
+}
+
+// Screening is what Finish found.
+type Screening interface {
+	// Left yields in ascending order of Row; it can be called again.
+	Left(ctx context.Context) iter.Seq2[Left, error]
+	// Matched is the number of rows that a list left out.
+	Matched(list int) int64
+}
