@@ -89,6 +89,15 @@ func (n Node) Text() string {
 	return text
 }
 
+// Filled reads a text that is more than blanks.
+func (n Node) Filled() string {
+	text := n.Text()
+	if n.IsText() && strings.TrimSpace(text) == "" {
+		n.Report("empty", "must not be empty", "")
+	}
+	return text
+}
+
 // IsText reports whether the value is a text.
 func (n Node) IsText() bool {
 	_, ok := n.value.(string)
@@ -214,4 +223,12 @@ func Suggest(name string, known []string) string {
 		return fmt.Sprintf("known are %s and %d more", strings.Join(known[:shown], ", "), len(known)-shown)
 	}
 	return "known are " + strings.Join(known, ", ")
+}
+
+// TrimSlash gives an address without the slashes at its end.
+func TrimSlash(u *url.URL) *url.URL {
+	trimmed := *u
+	trimmed.Path = strings.TrimRight(u.Path, "/")
+	trimmed.RawPath = strings.TrimRight(u.RawPath, "/")
+	return &trimmed
 }
