@@ -12,7 +12,7 @@ import (
 
 // Row is one record of a source.
 type Row struct {
-	Row   int64    // as people count it in the file: the header is row 1; position from 1 in lists
+	Row   int64    // as a spreadsheet numbers it: the header is row 1, blank lines count; position from 1 in lists
 	Line  int      // physical line of the file, from 1, for diagnostics; 0: none
 	Cells []string // as many as Columns
 }
@@ -44,8 +44,8 @@ const (
 type Left struct {
 	Row    int64
 	Reason Reason
-	First  int64 // Duplicate: the first row with that key
-	List   int   // Excluded: which list, by the number given to Exclude
+	First  int64 // Duplicate: the first row with that key that is not excluded
+	List   int   // Excluded: which list, by the number given to Exclude; the lowest of several
 }
 
 // Screener finds the rows of a source that are duplicates or stand in exclusion
@@ -53,8 +53,17 @@ type Left struct {
 // (entries beyond Options.Memory are sorted and spilled to temporary files).
 //
 // Use: Exclude for every entry of every list, Row for every row in ascending
-// order, then Finish. A kind names which fields a key is made of, so that a list
-// which only has user ids excludes by user id.
+// order, then Finish; another order is an error. A kind names which fields a key
+// is made of, so that a list which only has user ids excludes by user id: Row is
+// called once for each kind that a row has a key of, and with dedupe for at most
+// one of them.
+//
+// A row is excluded when one of its keys is an entry of a list, of the same kind.
+// A row that is not excluded is a duplicate when an earlier row that is not
+// excluded has the same key, both with dedupe. So the first of a group of
+// duplicates is always a row that is sent.
+//
+// After an error every later call gives the same error.
 type Screener interface {
 	Exclude(list int, kind uint8, key []byte) error
 	Row(row int64, kind uint8, key []byte, dedupe bool) error
@@ -69,6 +78,7 @@ type Screener interface {
 type Screening interface {
 	// Left yields in ascending order of Row; it can be called again.
 	Left(ctx context.Context) iter.Seq2[Left, error]
-	// Matched is the number of rows that a list left out.
+	// Matched is the number of rows that stand in a list, those that an other list
+	// names as well included: 0 means that the list was of no use.
 	Matched(list int) int64
 }

@@ -1,0 +1,126 @@
+package recipients
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func rowsOf(t *testing.T, src Source) []Row {
+	t.Helper()
+	var rows []Row
+	for row, err := range src.Rows(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func digestOf(t *testing.T, src Source) string {
+	t.Helper()
+	sum, err := src.Digest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func TestList(t *testing.T) {
+	src := NewList([]map[string]string{
+		{"userid": "1", "名称": "x"},
+		{"orgid": "7"},
+		{},
+	})
+	columns, ds, err := src.Columns(t.Context())
+	if err != nil || ds != nil {
+		t.Fatal(ds, err)
+	}
+	if diff := cmp.Diff([]string{"orgid", "userid", "名称"}, columns); diff != "" {
+		t.Error(diff)
+	}
+	want := []Row{
+		{Row: 1, Cells: []string{"", "1", "x"}},
+		{Row: 2, Cells: []string{"7", "", ""}},
+		{Row: 3, Cells: []string{"", "", ""}},
+	}
+	for range 2 {
+		if diff := cmp.Diff(want, rowsOf(t, src)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if rows := rowsOf(t, NewList(nil)); rows != nil {
+		t.Errorf("rows of an empty list: %v", rows)
+	}
+}
+
+func TestListDigest(t *testing.T) {
+	base := NewList([]map[string]string{{"a": "1", "b": "2"}, {"a": "3", "b": ""}})
+	if got := digestOf(t, NewList([]map[string]string{{"b": "2", "a": "1"}, {"a": "3"}})); got != digestOf(t, base) {
+		t.Error("the digest depends on how an empty cell is written")
+	}
+	others := [][]map[string]string{
+		nil,
+		{},
+		{{"a": "1", "b": "2"}},
+		{{"a": "3"}, {"a": "1", "b": "2"}},
+		{{"a": "12", "b": ""}, {"a": "3", "b": ""}},
+		{{"a": "1", "c": "2"}, {"a": "3"}},
+		{{"a": "1", "b": "2"}, {"a": "3"}, {}},
+	}
+	seen := map[string]int{digestOf(t, base): -1}
+	for i, rows := range others {
+		sum := digestOf(t, NewList(rows))
+		if j, ok := seen[sum]; ok && !(i == 1 && j == 0) {
+			t.Errorf("lists %d and %d have the same digest", i, j)
+		}
+		seen[sum] = i
+	}
+}
+
+func TestListCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	src := NewList([]map[string]string{{"a": "1"}, {"a": "2"}})
+	rows, last := 0, error(nil)
+	for _, err := range src.Rows(ctx) {
+		if last = err; err == nil {
+			rows++
+		}
+		cancel()
+	}
+	if rows != 1 || !errors.Is(last, context.Canceled) {
+		t.Errorf("%d rows, then %v", rows, last)
+	}
+	if _, err := src.Digest(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("digest: %v", err)
+	}
+	if _, _, err := src.Columns(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("columns: %v", err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	fsys := fstest.MapFS{"r/a.CSV": {Data: []byte("x\n1\n")}}
+	src, err := Open(fsys, "r/a.CSV")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Row{{2, 2, []string{"1"}}}, rowsOf(t, src)); diff != "" {
+		t.Error(diff)
+	}
+	for name, want := range map[string]string{
+		"r/a.xlsx": "r/a.xlsx: recipients cannot be read from this kind of file: save it as one of .csv",
+		"r/csv":    "r/csv: recipients cannot be read from this kind of file: save it as one of .csv",
+		"../a.csv": `"../a.csv" is not a path inside the project`,
+		"/a.csv":   `"/a.csv" is not a path inside the project`,
+	} {
+		if src, err := Open(fsys, name); err == nil || err.Error() != want || src != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
