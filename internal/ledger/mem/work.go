@@ -1,0 +1,256 @@
+package mem
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sort"
+	"time"
+
+	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+)
+
+// Claim implements ledger.Worker. The lease is not looked at: a hold lasts until
+// its handle is closed or killed.
+func (l *Ledger) Claim(ctx context.Context, id string, owner string, _ time.Duration) (ledger.Hold, error) {
+	r, leave, err := l.enter(ctx, id)
+	if err != nil {
+		return ledger.Hold{}, err
+	}
+	defer leave()
+	if r.holder != nil {
+		return ledger.Hold{}, ledger.Because(ledger.ErrHeld, "run %s is held by %s", id, r.owner)
+	}
+	if r.State != campaign.Open {
+		return ledger.Hold{}, ledger.NotOpen(id, r.State)
+	}
+	fold, err := r.fold()
+	if err != nil {
+		return ledger.Hold{}, err
+	}
+	r.token++
+	r.holder, r.owner = l, owner
+	l.holds[id] = &hold{token: r.token, fold: fold}
+	return ledger.Hold{Run: id, Token: r.token}, nil
+}
+
+func (r *run) fold() (*ledger.Fold, error) {
+	fold := ledger.NewFold(r.totals.Requests)
+	var group ledger.Group
+	for _, row := range r.journal {
+		if err := ledger.DecodeIndex(row.index, &group); err != nil {
+			return nil, err
+		}
+		if err := fold.Apply(row.id, row.token, &group); err != nil {
+			return nil, err
+		}
+	}
+	return fold, nil
+}
+
+// held enters for the holder of h.
+func (l *Ledger) held(ctx context.Context, h ledger.Hold) (*run, *hold, func(), error) {
+	r, leave, err := l.enter(ctx, h.Run)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	mine := l.holds[h.Run]
+	if mine == nil || mine.token != h.Token || r.token != h.Token {
+		leave()
+		return nil, nil, nil, ledger.Lost(h.Run)
+	}
+	return r, mine, leave, nil
+}
+
+// Release implements ledger.Worker.
+func (l *Ledger) Release(ctx context.Context, h ledger.Hold) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	if mine := l.holds[h.Run]; mine != nil && mine.token == h.Token {
+		if r := l.store.runs[h.Run]; r.token == h.Token {
+			r.drop(l)
+		}
+		delete(l.holds, h.Run)
+	}
+	return nil
+}
+
+// Work implements ledger.Worker.
+func (l *Ledger) Work(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Work, error] {
+	return func(yield func(ledger.Work, error) bool) {
+		view, err := l.work(ctx, h)
+		if err != nil {
+			yield(ledger.Work{}, err)
+			return
+		}
+		view.All(ctx)(yield)
+	}
+}
+
+func (l *Ledger) work(ctx context.Context, h ledger.Hold) (ledger.View, error) {
+	r, mine, leave, err := l.held(ctx, h)
+	if err != nil {
+		return ledger.View{}, err
+	}
+	defer leave()
+	view := ledger.View{Run: r.copy(), Source: source{l.store, r}}
+	if r.State == campaign.Open {
+		view.Spans = mine.fold.Wanting(r.spans)
+	}
+	view.Leaves = func(s ledger.Span) ledger.Leaves {
+		l.store.mu.Lock()
+		defer l.store.mu.Unlock()
+		return mine.fold.Leaves(s)
+	}
+	return view, nil
+}
+
+// Record implements ledger.Worker.
+func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger.Settlement, intents []ledger.Intent) error {
+	r, mine, leave, err := l.held(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if r.State != campaign.Open {
+		return ledger.NotOpen(h.Run, r.State)
+	}
+	group := ledger.Group{Settlements: settlements, Intents: intents}
+	if group.Empty() {
+		return nil
+	}
+	latest, err := group.Latest(l.store.latest)
+	if err != nil {
+		return err
+	}
+	if err := mine.fold.Check(h.Token, &group, r.size); err != nil {
+		return err
+	}
+	index, detail, err := ledger.EncodeGroup(group)
+	if err != nil {
+		return err
+	}
+	l.store.groups++
+	l.store.latest = latest
+	r.journal = append(r.journal, row{l.store.groups, h.Token, index, detail})
+	return mine.fold.Apply(l.store.groups, h.Token, &group)
+}
+
+func (r *run) size(seq int64) (int, error) {
+	i, _ := slices.BinarySearchFunc(r.spans, seq, ledger.Span.Compare)
+	block, err := ledger.DecodeBlock(r.blocks[i])
+	if err != nil {
+		return 0, err
+	}
+	return len(block.Deliveries[seq-r.spans[i].First].Recipients), nil
+}
+
+// Cancel implements ledger.Worker.
+func (l *Ledger) Cancel(ctx context.Context, h ledger.Hold, reason string) error {
+	r, _, leave, err := l.held(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if r.State == campaign.Open {
+		r.State, r.Reason = campaign.Cancelled, reason
+	}
+	return nil
+}
+
+// Stop implements ledger.Worker.
+func (l *Ledger) Stop(ctx context.Context, id string) error {
+	r, leave, err := l.enter(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	r.asked = r.token
+	return nil
+}
+
+// Stopped implements ledger.Worker.
+func (l *Ledger) Stopped(ctx context.Context, h ledger.Hold) (bool, error) {
+	r, _, leave, err := l.held(ctx, h)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	return r.asked == h.Token, nil
+}
+
+// Results implements ledger.Reader.
+func (l *Ledger) Results(ctx context.Context, id string) iter.Seq2[campaign.BlockResults, error] {
+	return func(yield func(campaign.BlockResults, error) bool) {
+		view, err := l.view(ctx, id)
+		if err != nil {
+			yield(campaign.BlockResults{}, err)
+			return
+		}
+		view.All(ctx)(yield)
+	}
+}
+
+func (l *Ledger) view(ctx context.Context, id string) (ledger.View, error) {
+	r, leave, err := l.enter(ctx, id)
+	if err != nil {
+		return ledger.View{}, err
+	}
+	defer leave()
+	fold, err := r.fold()
+	if err != nil {
+		return ledger.View{}, err
+	}
+	frozen := *r // a plan that begins anew meanwhile changes another copy
+	return ledger.View{Run: r.copy(), Spans: r.spans, Leaves: fold.Leaves, Source: source{l.store, &frozen}}, nil
+}
+
+// source reads a run's rows, which never change once they are there.
+type source struct {
+	store *store
+	run   *run
+}
+
+func (s source) Block(_ context.Context, seq int64) (campaign.Block, error) {
+	s.store.mu.Lock()
+	packed := s.run.blocks[seq]
+	s.store.mu.Unlock()
+	return ledger.DecodeBlock(packed)
+}
+
+func (s source) Group(_ context.Context, id int64) (ledger.Group, error) {
+	s.store.mu.Lock()
+	journal := s.run.journal
+	s.store.mu.Unlock()
+	i := sort.Search(len(journal), func(i int) bool { return journal[i].id >= id })
+	return ledger.DecodeGroup(journal[i].index, journal[i].detail)
+}
+
+// Attempts implements ledger.Reader.
+func (l *Ledger) Attempts(ctx context.Context, id string, seq int64) iter.Seq2[ledger.Attempt, error] {
+	return func(yield func(ledger.Attempt, error) bool) {
+		r, leave, err := l.enter(ctx, id)
+		if err != nil {
+			yield(ledger.Attempt{}, err)
+			return
+		}
+		journal := r.journal
+		leave()
+		for _, row := range journal {
+			group, err := ledger.DecodeGroup(row.index, row.detail)
+			if err != nil {
+				yield(ledger.Attempt{}, err)
+				return
+			}
+			for _, a := range group.AttemptsAt(seq) {
+				if !yield(a, nil) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package ledger
+
+import (
+	"context"
+	"iter"
+
+	"campaign/internal/campaign"
+)
+
+// View reads the results of a run as they were at one moment: its fold and its
+// run are of that moment, and the rows behind source never change.
+type View struct {
+	Run    campaign.Run
+	Spans  []Span // the blocks to read, in plan order
+	Leaves func(Span) Leaves
+	Source Source
+}
+
+// All yields the view's blocks with their results.
+func (v View) All(ctx context.Context) iter.Seq2[campaign.BlockResults, error] {
+	return func(yield func(campaign.BlockResults, error) bool) {
+		groups := NewGroups(v.Source)
+		for _, span := range v.Spans {
+			results, err := v.block(ctx, span, groups)
+			if err != nil {
+				yield(campaign.BlockResults{}, err)
+				return
+			}
+			if !yield(results, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (v View) block(ctx context.Context, span Span, groups *Groups) (campaign.BlockResults, error) {
+	if err := ctx.Err(); err != nil {
+		return campaign.BlockResults{}, err
+	}
+	block, err := v.Source.Block(ctx, span.Block)
+	if err != nil {
+		return campaign.BlockResults{}, err
+	}
+	results, err := v.Leaves(span).Results(ctx, &v.Run, groups)
+	return campaign.BlockResults{Block: block, Results: results}, err
+}
+
+// Wanting selects the blocks with a leaf that is Pending or Deferred.
+func (f *Fold) Wanting(spans []Span) []Span {
+	var wanting []Span
+	for _, s := range spans {
+		if f.Unsettled(s.First, s.Len) {
+			wanting = append(wanting, s)
+		}
+	}
+	return wanting
+}
+
+// Failed is a sequence of nothing but an error.
+func Failed[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		yield(zero, err)
+	}
+}
