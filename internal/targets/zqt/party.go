@@ -2,7 +2,6 @@ package zqt
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -55,7 +54,8 @@ func parseUserType(text string) (string, error) {
 	case "":
 		return "", errors.New("is empty: write government or enterprise (政府 or 企业)")
 	}
-	return "", fmt.Errorf("%q is neither government (政府) nor enterprise (企业)", text)
+	// The text is not quoted: in a recipients file it may be somebody's id.
+	return "", errors.New("is neither government (政府) nor enterprise (企业)")
 }
 
 // fields are what a request needs of each recipient, in the order of cells.
