@@ -1,0 +1,249 @@
+package report
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"campaign/internal/campaign"
+)
+
+// Line is what became of one source row.
+type Line struct {
+	Row      int64
+	ID       string // in full: mask it wherever it is not the recipients file
+	Outcome  campaign.Outcome
+	Reason   string
+	Ref      string // the upstream's id of an accepted message
+	Attempts int
+	At       time.Time // zero when never tried
+	Delivery string    // key of the delivery or part; empty when no delivery covers the row
+	Status   int       // HTTP status; 0: no answer
+}
+
+// Fold makes the report of a run from the results that the ledger yields. It
+// reads them once and keeps nothing of a block; observers see every source row
+// in plan order: a block's deliveries, then the rows it leaves out. An error of
+// the results or of an observer ends it. Numbers that do not add up are an error
+// that wraps ErrUnbalanced; observers may have seen lines by then.
+func Fold(run campaign.Run, facts Facts, results iter.Seq2[campaign.BlockResults, error], observers ...func(Line) error) (Report, error) {
+	if run.State == campaign.Planning {
+		return Report{}, fmt.Errorf("run %s: %w", run.ID, ErrPlanning)
+	}
+	f := fold{report: newReport(run, facts), audit: audit{run: run}, facts: facts, observers: observers}
+	for b, err := range results {
+		if err != nil {
+			return Report{}, fmt.Errorf("read the results of run %s: %w", run.ID, err)
+		}
+		if err := f.block(b); err != nil {
+			return Report{}, fmt.Errorf("run %s: %w", run.ID, err)
+		}
+	}
+	r, err := f.end()
+	if err != nil {
+		return Report{}, fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	return r, nil
+}
+
+type fold struct {
+	report    Report
+	audit     audit
+	facts     Facts
+	observers []func(Line) error
+	reasons   reasons
+	tried     int64 // leaves that were sent at least once
+}
+
+func (f *fold) block(b campaign.BlockResults) error {
+	if err := f.audit.block(&b.Block); err != nil {
+		return err
+	}
+	rest := b.Results
+	for i := range b.Block.Deliveries {
+		d := &b.Block.Deliveries[i]
+		n, err := f.audit.delivery(d, rest)
+		if err != nil {
+			return err
+		}
+		if n > 1 {
+			f.report.Splits.Requests++
+			f.report.Splits.Leaves += int64(n)
+		}
+		for j := range rest[:n] {
+			if err := f.leaf(d, &rest[j]); err != nil {
+				return err
+			}
+		}
+		rest = rest[n:]
+	}
+	if len(rest) > 0 {
+		return unbalanced("block %d has a result of delivery %d, which it does not hold: %d results more than its %d deliveries account for",
+			b.Block.Seq, rest[0].Part.Seq, len(rest), len(b.Block.Deliveries))
+	}
+	for i := range b.Block.Skips {
+		if err := f.skip(&b.Block.Skips[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaf counts one request and its recipients.
+func (f *fold) leaf(d *campaign.Delivery, res *campaign.Result) error {
+	covered := res.Part.Of(d.Recipients)
+	n, v := int64(len(covered)), res.Verdict
+	at := stamp(res.At, f.report.zone)
+	f.report.Requests.Add(v.Outcome, 1)
+	f.report.Recipients.Add(v.Outcome, n)
+	f.report.Attempts += int64(res.Attempts)
+	f.times(at, v)
+	f.reasons.add(v.Outcome, v.Reason, 1, covered, f.facts.Groups)
+	switch v.Outcome {
+	case campaign.Rejected:
+		f.list(&f.report.Rejected, d, res, covered, at)
+	case campaign.Unknown:
+		f.list(&f.report.Unknown, d, res, covered, at)
+	}
+	if len(f.observers) == 0 {
+		return nil
+	}
+	line := Line{Outcome: v.Outcome, Reason: v.Reason, Ref: v.Ref, Attempts: res.Attempts, At: at, Delivery: d.Key(res.Part), Status: v.Status}
+	for i := range covered {
+		line.Row, line.ID = covered[i].Row, covered[i].ID()
+		if err := f.observe(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skip counts a row that no delivery covers.
+func (f *fold) skip(s *campaign.Skip) error {
+	f.report.Recipients.Add(campaign.Skipped, 1)
+	f.reasons.add(campaign.Skipped, s.Reason, 0, []campaign.Recipient{s.Recipient}, f.facts.Groups)
+	return f.observe(Line{Row: s.Recipient.Row, ID: s.Recipient.ID(), Outcome: campaign.Skipped, Reason: s.Reason})
+}
+
+func (f *fold) observe(line Line) error {
+	for _, o := range f.observers {
+		if err := o(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fold) times(at time.Time, v campaign.Verdict) {
+	t := &f.report.Times
+	if at.IsZero() {
+		return
+	}
+	f.tried++
+	if t.First.IsZero() || at.Before(t.First) {
+		t.First = at
+	}
+	if at.After(t.Last) {
+		t.Last = at
+	}
+	if v.Outcome != campaign.Deferred {
+		return
+	}
+	if next := at.Add(v.After); t.Next.IsZero() || next.Before(t.Next) {
+		t.Next = next
+	}
+}
+
+// list counts a request of a listing and keeps the first ones.
+func (f *fold) list(l *Listing, d *campaign.Delivery, res *campaign.Result, covered []campaign.Recipient, at time.Time) {
+	l.Requests++
+	l.Recipients += int64(len(covered))
+	from, until := f.sentBetween(at, res.Verdict)
+	if !at.IsZero() && (l.From.IsZero() || from.Before(l.From)) {
+		l.From = from
+	}
+	if until.After(l.Until) {
+		l.Until = until
+	}
+	if len(l.Listed) == maxListed {
+		return
+	}
+	l.Listed = append(l.Listed, Listed{
+		Delivery: d.Key(res.Part), Row: covered[0].Row, Recipients: len(covered),
+		Status: res.Verdict.Status, Reason: quote(res.Verdict.Reason, covered, f.facts.Groups),
+		Attempts: res.Attempts, At: at, From: from, Until: until,
+		who: f.who(covered[0]),
+	})
+}
+
+func (f *fold) who(r campaign.Recipient) string {
+	if f.facts.Groups {
+		return r.ID()
+	}
+	return campaign.Mask(r.ID())
+}
+
+// sentBetween is when the request of a result can have gone out, in whole
+// seconds. The result's time is that of a settlement, at most a timeout after
+// the request, or of an intent that nothing followed, at most a timeout before
+// it. Nothing went out before the run began.
+func (f *fold) sentBetween(at time.Time, v campaign.Verdict) (from, until time.Time) {
+	if at.IsZero() {
+		return time.Time{}, time.Time{}
+	}
+	from, until = at.Add(-f.report.timeout), at
+	if v.Outcome == campaign.Unknown && v.Status == 0 {
+		until = at.Add(f.report.timeout)
+	}
+	if began := f.report.Run.Began; from.Before(began) && !at.Before(began) {
+		from = began
+	}
+	return from.Truncate(time.Second), until.Add(time.Second - 1).Truncate(time.Second)
+}
+
+// end checks the sums and completes the report.
+func (f *fold) end() (Report, error) {
+	r := &f.report
+	totals := f.audit.run.Totals
+	// A split delivery is one of the planner's requests and as many leaves as it
+	// has now; the others are one each.
+	r.Requests.Planned = totals.Requests + r.Splits.Leaves - r.Splits.Requests
+	r.Recipients.Planned = totals.Recipients
+	if err := f.audit.end(r); err != nil {
+		return Report{}, err
+	}
+	r.Times.Active = r.Times.Last.Sub(r.Times.First).Seconds()
+	if f.tried > 1 && r.Times.Active > 0 {
+		r.Times.Rate = rounded(float64(f.tried-1) / r.Times.Active)
+	}
+	r.Reasons = f.reasons.table()
+	for _, l := range []*Listing{&r.Rejected, &r.Unknown} {
+		if l.Listed == nil {
+			l.Listed = []Listed{}
+		}
+	}
+	r.settle(f.audit.run, f.facts)
+	return *r, nil
+}
+
+// rounded keeps two decimals: more would be noise.
+func rounded(v float64) float64 { return float64(int64(v*100+0.5)) / 100 }
+
+// quote makes an upstream's text fit for a report: cut, and with the ids of its
+// own recipients masked. Group ids are nobody's.
+func quote(text string, covered []campaign.Recipient, groups bool) string {
+	if !groups {
+		for i := range covered {
+			if id := covered[i].ID(); utf8.RuneCountInString(id) >= minMasked {
+				text = strings.ReplaceAll(text, id, campaign.Mask(id))
+			}
+		}
+	}
+	return cut(text, maxText)
+}
+
+// minMasked is the length from which an id inside a text is masked: a shorter
+// one is as likely a part of a word or number.
+const minMasked = 4

@@ -1,0 +1,74 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+
+	"campaign/internal/campaign"
+)
+
+// Format is a way to write a report down. A new one is a file of this package
+// and a line in Formats.
+type Format struct {
+	Name string // for --format
+	File string // in a run's folder
+	open func(w io.Writer, run campaign.Run, facts Facts) (writer, error)
+}
+
+// Formats lists the formats in the order in which their files are replaced:
+// report.json comes last, so that a new one says that all are new.
+var Formats = []Format{
+	{Name: "ndjson", File: "recipients.ndjson", open: openRecipients},
+	{Name: "markdown", File: "report.md", open: openMarkdown},
+	{Name: "json", File: "report.json", open: openJSON},
+}
+
+// writer writes one report: end is called once, when the report stands.
+type writer interface {
+	end(r Report) error
+}
+
+// liner is a writer that wants to see every line.
+type liner interface {
+	line(l Line) error
+}
+
+// Print folds the results and writes one format to w, without keeping a file.
+func Print(w io.Writer, format string, run campaign.Run, facts Facts, results iter.Seq2[campaign.BlockResults, error]) (Report, error) {
+	i := slices.IndexFunc(Formats, func(f Format) bool { return f.Name == format })
+	if i < 0 {
+		return Report{}, fmt.Errorf("unknown report format %q: the formats are %s", format, strings.Join(Names(), ", "))
+	}
+	out, err := Formats[i].open(w, run, facts)
+	if err != nil {
+		return Report{}, err
+	}
+	r, err := Fold(run, facts, results, lines([]writer{out})...)
+	if err != nil {
+		return Report{}, err
+	}
+	return r, out.end(r)
+}
+
+// Names lists the formats' names, sorted.
+func Names() []string {
+	var names []string
+	for _, f := range Formats {
+		names = append(names, f.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func lines(writers []writer) []func(Line) error {
+	var observers []func(Line) error
+	for _, w := range writers {
+		if l, ok := w.(liner); ok {
+			observers = append(observers, l.line)
+		}
+	}
+	return observers
+}

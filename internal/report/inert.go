@@ -1,0 +1,53 @@
+package report
+
+import (
+	"strings"
+	"unicode"
+)
+
+// cut shortens a text to n characters, the last of them an ellipsis.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	count := 0
+	end := 0 // where n-1 characters end
+	for i := range s {
+		if count == n-1 {
+			end = i
+		}
+		if count++; count > n {
+			return s[:end] + "…"
+		}
+	}
+	return s
+}
+
+// plain makes somebody else's text safe to stand in a line on a terminal: white
+// space is one space, and what cannot be printed (control characters, escape
+// sequences, marks that turn the direction of writing or have no width, bytes
+// that are no UTF-8) is U+FFFD. It is cut.
+func plain(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " ")
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+	return cut(s, maxText)
+}
+
+var codeSpan = strings.NewReplacer("`", "ˋ", "|", "¦")
+
+// code makes somebody else's text a code span, in which Markdown knows neither
+// markup nor HTML, links, mentions and entities (CommonMark 0.31, section 6.1).
+// Back quotes, which end a span, and bars, which end a table's cell even inside
+// of one, are shown as look-alikes.
+func code(s string) string {
+	s = codeSpan.Replace(plain(s))
+	if s == "" {
+		return "–"
+	}
+	return "`" + s + "`"
+}
