@@ -37,6 +37,11 @@ func Differs(run string, seq int64) error {
 	return Because(ErrConflict, "run %s has another block %d", run, seq)
 }
 
+// Replanned is the error for a planner whose plan was dropped for another one.
+func Replanned(run string) error {
+	return Because(ErrConflict, "run %s was begun anew with another plan", run)
+}
+
 // Total is the error for totals that are not what was added.
 func Total(run string, have, want campaign.Totals) error {
 	return Because(ErrConflict, "run %s has %s, and its planner counted %s", run, counted(have), counted(want))

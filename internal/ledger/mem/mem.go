@@ -21,6 +21,7 @@ import (
 type Ledger struct {
 	store *store
 	holds map[string]*hold // by run; guarded by store.mu
+	plans map[string]*plan // what this process began
 	gone  bool             // closed or killed
 }
 
@@ -35,16 +36,21 @@ type store struct {
 
 type run struct {
 	campaign.Run
-	inputs  []campaign.Input
-	totals  campaign.Totals // of the blocks that were added
-	spans   []ledger.Span
-	blocks  [][]byte
-	digests [][sha256.Size]byte
+	*plan
 	journal []row
 	token   uint64
 	asked   uint64  // the token whose holder was asked to stop
 	holder  *Ledger // nil: nobody
 	owner   string
+}
+
+// plan is what Begin and Add brought; a run that begins anew has another one.
+type plan struct {
+	inputs  []campaign.Input
+	totals  campaign.Totals // of the blocks that were added
+	spans   []ledger.Span
+	blocks  [][]byte
+	digests [][sha256.Size]byte
 }
 
 type row struct {
@@ -65,7 +71,7 @@ func New() *Ledger {
 
 // Fork gives another process's handle on the same store.
 func (l *Ledger) Fork() *Ledger {
-	return &Ledger{store: l.store, holds: map[string]*hold{}}
+	return &Ledger{store: l.store, holds: map[string]*hold{}, plans: map[string]*plan{}}
 }
 
 // Kill ends the handle's process: its holds go with it, without a word.
@@ -103,60 +109,73 @@ func (r *run) drop(l *Ledger) {
 
 var errGone = errors.New("the ledger was closed")
 
-// enter locks the store for one method and finds its run.
-func (l *Ledger) enter(ctx context.Context, id string) (*run, func(), error) {
+// lock takes the store for one method.
+func (l *Ledger) lock(ctx context.Context) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	l.store.mu.Lock()
 	if l.gone {
 		l.store.mu.Unlock()
-		return nil, nil, errGone
+		return nil, errGone
+	}
+	return l.store.mu.Unlock, nil
+}
+
+// enter takes the store for one method on a run.
+func (l *Ledger) enter(ctx context.Context, id string) (*run, func(), error) {
+	leave, err := l.lock(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	r := l.store.runs[id]
 	if r == nil {
-		l.store.mu.Unlock()
+		leave()
 		return nil, nil, ledger.Because(ledger.ErrNotFound, "no run %s", id)
 	}
-	return r, l.store.mu.Unlock, nil
+	return r, leave, nil
+}
+
+// planned enters for a planner, whose plan must be the run's still.
+func (l *Ledger) planned(ctx context.Context, id string) (*run, func(), error) {
+	r, leave, err := l.enter(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if mine := l.plans[id]; mine != nil && mine != r.plan {
+		leave()
+		return nil, nil, ledger.Replanned(id)
+	}
+	return r, leave, nil
 }
 
 // Begin implements ledger.Planner.
 func (l *Ledger) Begin(ctx context.Context, brought campaign.Run, inputs []campaign.Input) (campaign.Run, error) {
-	r, leave, err := l.enter(ctx, brought.ID)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return l.add(brought, inputs), nil
-	}
+	leave, err := l.lock(ctx)
 	if err != nil {
 		return campaign.Run{}, err
 	}
 	defer leave()
-	if ledger.SamePlan(r.Run, brought) {
-		return r.copy(), nil
-	}
-	if r.State != campaign.Planning {
+	r := l.store.runs[brought.ID]
+	switch {
+	case r == nil:
+		r = &run{}
+		l.store.runs[brought.ID] = r
+		r.begin(brought, inputs)
+	case ledger.SamePlan(r.Run, brought):
+	case r.State != campaign.Planning:
 		return r.copy(), ledger.Because(ledger.ErrConflict, "run %s exists with another plan", brought.ID)
+	default:
+		r.begin(brought, inputs)
 	}
-	*r = *begun(brought, inputs)
+	l.plans[brought.ID] = r.plan
 	return r.copy(), nil
 }
 
-func (l *Ledger) add(brought campaign.Run, inputs []campaign.Input) campaign.Run {
-	l.store.mu.Lock()
-	defer l.store.mu.Unlock()
-	r := l.store.runs[brought.ID]
-	if r == nil {
-		r = begun(brought, inputs)
-		l.store.runs[brought.ID] = r
-	}
-	return r.copy()
-}
-
-func begun(brought campaign.Run, inputs []campaign.Input) *run {
-	r := &run{Run: brought, inputs: copied(inputs)}
+func (r *run) begin(brought campaign.Run, inputs []campaign.Input) {
+	r.Run, r.plan = brought, &plan{inputs: copied(inputs)}
 	r.Columns = slices.Clone(r.Columns)
 	r.State, r.Reason, r.Totals = campaign.Planning, "", campaign.Totals{}
-	return r
 }
 
 func (r *run) copy() campaign.Run {
@@ -175,7 +194,7 @@ func copied(inputs []campaign.Input) []campaign.Input {
 
 // Add implements ledger.Planner.
 func (l *Ledger) Add(ctx context.Context, id string, blocks []campaign.Block) error {
-	r, leave, err := l.enter(ctx, id)
+	r, leave, err := l.planned(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -208,7 +227,7 @@ func (l *Ledger) Add(ctx context.Context, id string, blocks []campaign.Block) er
 
 // Open implements ledger.Planner.
 func (l *Ledger) Open(ctx context.Context, id string, totals campaign.Totals) error {
-	r, leave, err := l.enter(ctx, id)
+	r, leave, err := l.planned(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -224,14 +243,11 @@ func (l *Ledger) Open(ctx context.Context, id string, totals campaign.Totals) er
 
 // Run implements ledger.Reader.
 func (l *Ledger) Run(ctx context.Context, id string) (campaign.Run, error) {
-	if err := ctx.Err(); err != nil {
+	leave, err := l.lock(ctx)
+	if err != nil {
 		return campaign.Run{}, err
 	}
-	l.store.mu.Lock()
-	defer l.store.mu.Unlock()
-	if l.gone {
-		return campaign.Run{}, errGone
-	}
+	defer leave()
 	var found []string
 	for name := range l.store.runs {
 		if strings.HasPrefix(name, id) {
@@ -263,14 +279,11 @@ func (l *Ledger) Runs(ctx context.Context, filter ledger.Filter) iter.Seq2[campa
 }
 
 func (l *Ledger) selected(ctx context.Context, filter ledger.Filter) ([]campaign.Run, error) {
-	if err := ctx.Err(); err != nil {
+	leave, err := l.lock(ctx)
+	if err != nil {
 		return nil, err
 	}
-	l.store.mu.Lock()
-	defer l.store.mu.Unlock()
-	if l.gone {
-		return nil, errGone
-	}
+	defer leave()
 	var runs []campaign.Run
 	for _, r := range l.store.runs {
 		if filter.Selects(r.Run) {

@@ -205,7 +205,7 @@ func (l *Ledger) view(ctx context.Context, id string) (ledger.View, error) {
 	if err != nil {
 		return ledger.View{}, err
 	}
-	frozen := *r // a plan that begins anew meanwhile changes another copy
+	frozen := run{plan: r.plan, journal: r.journal} // a plan that begins anew meanwhile is another one
 	return ledger.View{Run: r.copy(), Spans: r.spans, Leaves: fold.Leaves, Source: source{l.store, &frozen}}, nil
 }
 
