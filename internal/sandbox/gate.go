@@ -136,14 +136,14 @@ func (g *gate) listening() bool {
 // close ends listening and every connection for good.
 func (g *gate) close() error {
 	g.mu.Lock()
-	g.closed = true
+	g.closed, g.listener = true, nil
 	for _, timer := range g.holds {
 		if timer != nil {
 			timer.Stop()
 		}
 	}
 	g.mu.Unlock()
-	err := g.http.Close()
+	err := g.http.Close() // closes the listener, too
 	g.serving.Wait()
 	if errors.Is(err, net.ErrClosed) {
 		return nil

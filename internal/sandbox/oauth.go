@@ -132,7 +132,7 @@ func (s *Server) token(r *http.Request, body []byte) (answer, bool) {
 		Token   string `json:"access_token"`
 		Type    string `json:"token_type"`
 		Expires int64  `json:"expires_in"`
-	}{token, "Bearer", int64(s.options.TokenLifetime / time.Second)})
+	}{token, "Bearer", int64((s.options.TokenLifetime + time.Second - 1) / time.Second)})
 	a.header = map[string]string{"Cache-Control": "no-store"}
 	return a, true
 }

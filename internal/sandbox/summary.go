@@ -30,7 +30,7 @@ type Summary struct {
 	DuplicateGroups map[string]int `json:"duplicate_groups"`
 	DistinctGroups  int            `json:"distinct_groups"`
 	Holding         int            `json:"holding"`   // requests that a fault keeps waiting
-	Listening       bool           `json:"listening"` // false while a refuse fault keeps the port closed
+	Listening       bool           `json:"listening"` // false while a refuse fault keeps the port closed, and after Close
 }
 
 // Filter chooses accepted requests; an empty field chooses all.
