@@ -45,8 +45,11 @@ type Recipients struct {
 	Columns  map[string]string   // field → column header
 	Defaults map[string]string   // field → value for rows without one
 	Dedupe   []string            // fields that identify a recipient; nil: no deduplication
-	Exclude  []Exclusion
-	Groups   *Groups
+	// DedupeDefault: the file does not say, so Dedupe is nil and what identifies a
+	// recipient is the target's to say.
+	DedupeDefault bool
+	Exclude       []Exclusion
+	Groups        *Groups
 }
 
 // Exclusion is a file whose recipients are left out: by a campaign (exclude) or

@@ -1,0 +1,263 @@
+package spec
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agnivade/levenshtein"
+
+	"campaign/internal/campaign"
+)
+
+// tell puts a broken keyword into words. The library's own are not shown.
+func (f failure) tell() (rule, message, hint string) {
+	switch f.keyword {
+	case "type":
+		return f.wrongType()
+	case "enum":
+		return f.notListed()
+	case "const":
+		return ruleBadValue, fmt.Sprintf("%s must be %v", f.name, f.rules["const"]), ""
+	case "pattern":
+		return f.badFormat()
+	case "maxLength":
+		text, _ := f.value.(string)
+		return ruleTooLong, fmt.Sprintf("%s has %d characters, at most %v are allowed", f.name, utf8.RuneCountInString(text), f.rules["maxLength"]), ""
+	case "minItems":
+		return ruleEmpty, f.name + " is empty", "give at least one, or leave the key out"
+	case "minProperties", "maxProperties":
+		if f.rules["maxProperties"] == json.Number("1") {
+			return ruleExactlyOne, fmt.Sprintf("%s needs exactly one of %s", f.name, strings.Join(f.keys(), ", ")), ""
+		}
+		return ruleEmpty, f.name + " is empty", "give at least one key, or leave it out"
+	case "minimum":
+		return ruleRange, fmt.Sprintf("%s must be at least %v", f.name, f.rules["minimum"]), ""
+	case "maximum":
+		return ruleRange, fmt.Sprintf("%s must be at most %v", f.name, f.rules["maximum"]), ""
+	case "not":
+		ban, _ := f.rules["not"].(map[string]any)
+		why, _ := ban["description"].(string)
+		return ruleNoTemplate, f.name + " cannot hold a template", why
+	}
+	return ruleBadValue, f.name + " is not valid", ""
+}
+
+var typeWords = map[string]string{
+	"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+	"object": "a mapping", "array": "a list", "null": "nothing",
+}
+
+// kind gives the JSON Schema type of a plain JSON value.
+func kind(v any) string {
+	switch v.(type) {
+	case string:
+		return "string"
+	case json.Number:
+		return "number"
+	case bool:
+		return "boolean"
+	case map[string]any:
+		return "object"
+	case []any:
+		return "array"
+	}
+	return "null"
+}
+
+// types lists the types that a schema allows.
+func types(rules map[string]any) []string {
+	switch t := rules["type"].(type) {
+	case string:
+		return []string{t}
+	case []any:
+		var out []string
+		for _, x := range t {
+			if s, ok := x.(string); ok {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+func (f failure) wrongType() (rule, message, hint string) {
+	wanted, got := types(f.rules), kind(f.value)
+	if got == "null" {
+		return ruleEmpty, f.name + " has no value", "write a value, or leave the key out"
+	}
+	if f.secret && got != "object" && slices.Contains(wanted, "object") {
+		return ruleInlineSecret, f.name + " is written out in the file", "refer to it instead: {env: NAME} or {file: PATH}, so that the secret stays out of the project"
+	}
+	words := make([]string, 0, len(wanted))
+	for _, t := range wanted {
+		words = append(words, typeWords[t])
+	}
+	message = fmt.Sprintf("%s must be %s, not %s", f.name, strings.Join(words, " or "), typeWords[got])
+	listed, _ := f.rules["enum"].([]any)
+	switch {
+	case listed != nil:
+		return ruleWrongType, message, "one of " + list(listed)
+	case slices.Contains(wanted, "string") && (got == "number" || got == "boolean"):
+		shown := fmt.Sprint(f.value)
+		if f.secret {
+			shown = "this"
+		}
+		return ruleUnquoted, message, quoted(shown)
+	case slices.Contains(wanted, "boolean") && got == "string":
+		hint = "write true or false, without quotes"
+	case slices.Contains(wanted, "integer") && got == "string":
+		if text, _ := f.value.(string); plainNumber.MatchString(text) {
+			hint = "write it without quotes"
+		}
+	case slices.Contains(wanted, "array") && got != "object":
+		hint = "a list is written as [a, b], or as lines that begin with -"
+	}
+	return ruleWrongType, message, hint
+}
+
+func (f failure) notListed() (rule, message, hint string) {
+	listed, _ := f.rules["enum"].([]any)
+	text, _ := f.value.(string)
+	hint = "one of " + list(listed)
+	if near := nearest(text, texts(listed)); near != "" {
+		hint = fmt.Sprintf("did you mean %s? %s", near, hint)
+	}
+	if f.secret {
+		return ruleBadValue, f.name + " is not a known value", hint
+	}
+	return ruleBadValue, fmt.Sprintf("%s cannot be %q", f.name, clip(text)), hint
+}
+
+func (f failure) badFormat() (rule, message, hint string) {
+	text, _ := f.value.(string)
+	if strings.TrimSpace(text) == "" {
+		return ruleEmpty, f.name + " is empty", ""
+	}
+	title, _ := f.rules["title"].(string)
+	if title == "" {
+		title = f.name
+	}
+	what := strings.ToLower(title)
+	if examples, ok := f.rules["examples"].([]any); ok {
+		hint = "for example " + list(examples)
+	}
+	if description, ok := f.rules["description"].(string); ok {
+		hint = strings.TrimPrefix(strings.TrimSuffix(description, ".")+"; "+hint, "; ")
+	}
+	hint = strings.TrimSuffix(hint, "; ")
+	if f.secret {
+		return ruleBadFormat, "this is not a valid " + what, hint
+	}
+	return ruleBadFormat, fmt.Sprintf("%q is not a valid %s", clip(text), what), hint
+}
+
+// keys lists the keys that a schema knows, sorted.
+func (f failure) keys() []string {
+	properties, _ := f.rules["properties"].(map[string]any)
+	names := make([]string, 0, len(properties))
+	for name := range properties {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// unknown gives a problem for each key that the schema does not know.
+func (c *checker) unknown(f failure) []campaign.Problem {
+	have, _ := f.value.(map[string]any)
+	known := f.keys()
+	var problems []campaign.Problem
+	for key := range have {
+		if slices.Contains(known, key) {
+			continue
+		}
+		p := campaign.Problem{
+			Pointer: join(f.pointer, key), Key: true, Rule: ruleUnknownKey,
+			Message: fmt.Sprintf("key %q is unknown in %s", clip(key), f.name),
+			Hint:    "keys here: " + strings.Join(known, ", "),
+		}
+		if near := nearest(key, known); near != "" {
+			p.Hint = fmt.Sprintf("did you mean %s?", near)
+		} else if rule, message := c.otherKind(f, key); rule != "" {
+			p.Rule, p.Message = rule, message
+		} else if section := c.elsewhere(f, key); section != "" {
+			p.Hint = fmt.Sprintf("%s belongs %s", key, section)
+		}
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+// otherKind recognises keys that only make sense for users, given for user
+// groups, and the other way round.
+func (c *checker) otherKind(f failure, key string) (rule, message string) {
+	if f.pointer == "/recipients" {
+		channel, _ := lookup(f.root, "/channel/type").(string)
+		if _, ok := c.properties(c.variant("zqt.message", "recipients"))[key]; ok {
+			return ruleNotForGroups, fmt.Sprintf("%s does not work with %s: it sends to user groups, and who is in one only the platform knows", key, channel)
+		}
+		if _, ok := c.properties(c.variant("chuanbo.sms", "recipients"))[key]; ok {
+			return ruleNotForUsers, fmt.Sprintf("%s does not work with %s: it sends to users, not to user groups", key, channel)
+		}
+	}
+	if key == "suppress" && lookup(f.value, "/system") == "chuanbo" {
+		return ruleNotForGroups, "suppress does not work with chuanbo: it sends to user groups, and who is in one only the platform knows"
+	}
+	return "", ""
+}
+
+// elsewhere tells where in a campaign file a key is known.
+func (c *checker) elsewhere(f failure, key string) string {
+	channel, _ := lookup(f.root, "/channel/type").(string)
+	for _, section := range []string{"channel", "content", "recipients", "delivery"} {
+		rules := c.variant(channel, section)
+		if rules == nil {
+			rules = lookup(c.text, join("/properties", section))
+		}
+		if _, ok := c.properties(rules)[key]; ok && "/"+section != f.pointer {
+			return "under " + section
+		}
+	}
+	if _, ok := c.properties(c.text)[key]; ok && f.pointer != "" {
+		return "at the top level"
+	}
+	return ""
+}
+
+// nearest finds the word that was probably meant; empty when none is close.
+func nearest(word string, known []string) string {
+	length := utf8.RuneCountInString(word)
+	if length > 64 {
+		return ""
+	}
+	best, least := "", max(1, min(2, length/2))+1
+	for _, k := range known {
+		if fold(k) == fold(word) && k != word {
+			return k
+		}
+		if d := levenshtein.ComputeDistance(word, k); d < least && d < utf8.RuneCountInString(k) {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// fold makes spellings equal that differ in case, hyphens and underscores only.
+func fold(s string) string {
+	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
+}
+
+func texts(values []any) []string {
+	out := make([]string, 0, len(values))
+	for _, v := range values {
+		out = append(out, fmt.Sprint(v))
+	}
+	return out
+}
+
+func list(values []any) string { return strings.Join(texts(values), ", ") }

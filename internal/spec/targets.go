@@ -1,0 +1,74 @@
+package spec
+
+import (
+	"fmt"
+	"io/fs"
+	"time"
+	_ "time/tzdata" // time zones work on machines without a zone database
+
+	"campaign/internal/campaign"
+)
+
+// DefaultZone is the time zone of a project that gives none.
+const DefaultZone = "Asia/Shanghai"
+
+// DefaultProfile is the name of the profile of a file that has `targets` at its top level.
+const DefaultProfile = "default"
+
+// LoadTargets reads targets.yaml. The project is nil when the file does not pass
+// the schema; see LoadCampaign for the rest.
+func LoadTargets(fsys fs.FS, file string) (*campaign.Project, *Document, []campaign.Diagnostic) {
+	doc, root, diags, ok := load(fsys, file, maxFile, targetsSchema(), nil)
+	if root == nil {
+		return nil, doc, campaign.SortDiagnostics(diags)
+	}
+	l := &loader{fsys: fsys, doc: doc}
+	p := l.project(val{"", root})
+	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
+	if !ok {
+		return nil, doc, diags
+	}
+	return p, doc, diags
+}
+
+func (l *loader) project(root val) *campaign.Project {
+	p := &campaign.Project{
+		ID: root.key("project").text(), File: l.doc.file,
+		Profiles: map[string]campaign.Profile{},
+	}
+	p.Zone, p.Location = l.zone(root.key("timezone"))
+	l.oneOf(root, "profiles", "targets")
+	if targets := root.key("targets"); targets.given() {
+		p.Profiles[DefaultProfile] = l.profile(DefaultProfile, targets)
+	}
+	profiles := root.key("profiles")
+	for _, name := range profiles.keys() {
+		p.Profiles[name] = l.profile(name, profiles.key(name).key("targets"))
+	}
+	return p
+}
+
+// zone loads a time zone by its IANA name.
+func (l *loader) zone(v val) (string, *time.Location) {
+	zone := v.text()
+	if zone == "" {
+		zone = DefaultZone
+	}
+	location, err := time.LoadLocation(zone)
+	if err != nil || zone == "Local" {
+		l.problem(v, ruleTimezone, fmt.Sprintf("there is no time zone %q", clip(zone)), "use a name like Asia/Shanghai, Asia/Tokyo or UTC")
+		zone, location = DefaultZone, nil
+		if location, err = time.LoadLocation(zone); err != nil {
+			panic(err.Error()) // embedded
+		}
+	}
+	return zone, location
+}
+
+func (l *loader) profile(name string, targets val) campaign.Profile {
+	p := campaign.Profile{Name: name, Pointer: targets.at, Targets: map[string]campaign.Account{}}
+	for _, key := range targets.keys() {
+		p.Targets[key] = l.account(key, targets.key(key))
+	}
+	return p
+}

@@ -1,0 +1,232 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"campaign/internal/campaign"
+)
+
+// loader reads one file's values and collects what is wrong with them. It goes
+// on after problems: what has the wrong type reads as its zero value, because
+// the schema has reported it.
+type loader struct {
+	fsys     fs.FS
+	doc      *Document
+	problems []campaign.Problem
+}
+
+func (l *loader) problem(v val, rule, message, hint string) {
+	l.problems = append(l.problems, campaign.Problem{Pointer: v.at, Rule: rule, Message: message, Hint: hint})
+}
+
+func (l *loader) keyProblem(v val, rule, message, hint string) {
+	l.problems = append(l.problems, campaign.Problem{Pointer: v.at, Key: true, Rule: rule, Message: message, Hint: hint})
+}
+
+// load reads a YAML file and checks it against its schema. The value is nil when
+// there is nothing to go on with; ok means that it passed.
+func load(fsys fs.FS, file string, limit int64, schema *checker, free [][]string) (doc *Document, root any, diags []campaign.Diagnostic, ok bool) {
+	doc = &Document{file: file}
+	data, f := read(fsys, file, limit)
+	if f != nil {
+		return doc, nil, []campaign.Diagnostic{{File: file, Rule: f.rule, Message: f.message, Hint: f.hint}}, false
+	}
+	doc, diags = parse(file, data)
+	if len(diags) > 0 {
+		return doc, nil, diags, false
+	}
+	c := newConverter(doc, free)
+	root = c.value(doc.root)
+	if root == nil && len(c.found) == 0 {
+		return doc, nil, []campaign.Diagnostic{doc.diagnostic(span{line: 1, col: 1}, ruleEmptyFile, "the file holds nothing", "")}, false
+	}
+	if c.left < 0 {
+		return doc, nil, c.found, false
+	}
+	diags = c.found
+	unknown := map[string]bool{}
+	for _, p := range schema.check(root) {
+		if p.Rule == ruleUnknownKey {
+			unknown[p.Pointer] = true
+		}
+		if p.Key || !c.bad[p.Pointer] {
+			diags = append(diags, doc.Diagnostic(p))
+		}
+	}
+	for _, s := range c.soft {
+		if !under(s.pointer, unknown) {
+			diags = append(diags, s.diag)
+		}
+	}
+	return doc, root, diags, len(diags) == 0
+}
+
+// under reports whether a pointer or one of its parents is in set.
+func under(pointer string, set map[string]bool) bool {
+	for ; pointer != ""; pointer = pointer[:strings.LastIndexByte(pointer, '/')] {
+		if set[pointer] {
+			return true
+		}
+	}
+	return false
+}
+
+// val is a value of a file and its place.
+type val struct {
+	at string // JSON pointer
+	v  any    // nil: not given
+}
+
+func (v val) given() bool { return v.v != nil }
+
+func (v val) key(name string) val {
+	m, _ := v.v.(map[string]any)
+	return val{join(v.at, name), m[name]}
+}
+
+// keys lists a mapping's keys, sorted.
+func (v val) keys() []string {
+	m, _ := v.v.(map[string]any)
+	return slices.Sorted(maps.Keys(m))
+}
+
+func (v val) items() []val {
+	list, _ := v.v.([]any)
+	out := make([]val, len(list))
+	for i, x := range list {
+		out[i] = val{v.at + "/" + strconv.Itoa(i), x}
+	}
+	return out
+}
+
+func (v val) text() string {
+	s, _ := v.v.(string)
+	return s
+}
+
+func (v val) flag() bool {
+	b, _ := v.v.(bool)
+	return b
+}
+
+func (v val) number() int64 {
+	n, _ := v.v.(json.Number)
+	i, _ := strconv.ParseInt(string(n), 10, 64)
+	return i
+}
+
+// texts reads a list of texts or numbers.
+func (v val) texts() []string {
+	items := v.items()
+	if len(items) == 0 {
+		return nil
+	}
+	out := make([]string, 0, len(items))
+	for _, x := range items {
+		if s, ok := x.v.(string); ok {
+			out = append(out, s)
+		} else if n, ok := x.v.(json.Number); ok {
+			out = append(out, string(n))
+		}
+	}
+	return out
+}
+
+// table reads a mapping of texts.
+func (v val) table() map[string]string {
+	keys := v.keys()
+	if len(keys) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(keys))
+	for _, k := range keys {
+		out[k] = v.key(k).text()
+	}
+	return out
+}
+
+// raw gives the value as JSON: keys sorted, numbers as they are in the file.
+func (v val) raw() campaign.Raw {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v.v); err != nil {
+		panic(fmt.Sprintf("spec: %v", err)) // plain JSON values always encode
+	}
+	return campaign.Raw{Pointer: v.at, JSON: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
+}
+
+// distinct reports values of a list that came before.
+func (l *loader) distinct(v val) {
+	seen := map[string]bool{}
+	for _, item := range v.items() {
+		if item.v == nil {
+			continue
+		}
+		text := fmt.Sprint(item.v)
+		if seen[text] {
+			l.problem(item, ruleDuplicateItem, fmt.Sprintf("%s stands twice in %s", clip(text), name(v.at)), "remove one")
+		}
+		seen[text] = true
+	}
+}
+
+var spans = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
+
+// rate reads a rate like 50/s; the schema has checked its form.
+func (v val) rate() campaign.Rate {
+	n, per, _ := strings.Cut(v.text(), "/")
+	count, err := strconv.Atoi(n)
+	if err != nil || spans[per] == 0 {
+		return campaign.Rate{}
+	}
+	return campaign.Rate{N: count, Per: spans[per]}
+}
+
+// longest bounds every duration of a file.
+const longest = time.Hour
+
+// durationForm is what the schema lets through; of that Go only refuses what is
+// too long to count.
+var durationForm = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`)
+
+// duration reads a duration like 30s into to, which keeps its value when none is given.
+func (l *loader) duration(v val, to *time.Duration) {
+	if !durationForm.MatchString(v.text()) {
+		return
+	}
+	d, err := time.ParseDuration(v.text())
+	switch {
+	case err != nil, d > longest:
+		l.problem(v, ruleRange, name(v.at)+" must be at most 1h", "")
+	case d <= 0:
+		l.problem(v, ruleRange, name(v.at)+" must be more than nothing", "for example 30s")
+	default:
+		*to = d
+	}
+}
+
+// reference resolves a file's name; ok is false when it is not given or wrong.
+func (l *loader) reference(v val) (string, bool) {
+	if v.text() == "" || strings.TrimSpace(v.text()) == "" {
+		return "", false
+	}
+	name, f := resolve(l.doc.file, v.text())
+	if f == nil {
+		f = regular(l.fsys, name)
+	}
+	if f != nil {
+		l.problem(v, f.rule, f.message, f.hint)
+		return "", false
+	}
+	return name, true
+}
