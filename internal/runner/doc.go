@@ -1,0 +1,13 @@
+// Package runner carries a run out: it claims it, paces, sends, judges and
+// settles. It is the only room that touches clock, wire and ledger together
+// (design: architecture; the guarantees are the rules of design: delivery).
+//
+// The life of one request:
+//
+//	queue → build → enter the account → record the intent (durable) → wait for
+//	the pace → wire → judge → record the settlement (with the next intent)
+//
+// Nothing is written to a connection before the Record that holds its intent
+// has returned, and nothing goes out again unless the ledger knows that it was
+// certainly not accepted.
+package runner

@@ -1,0 +1,291 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+	"campaign/internal/targets"
+)
+
+// Job is one invocation's work on a run.
+type Job struct {
+	Run    string
+	Owner  string        // who holds the run, for people: host and process
+	Lease  time.Duration // of the hold; 0: 2 minutes
+	Ledger ledger.Worker
+
+	Account *Account
+	Target  targets.Target
+	Secrets targets.Secrets
+	Header  http.Header     // the account's fixed headers
+	Policy  campaign.Policy // zero Rate and Concurrency: the account's; Timeout is what holds for a request
+
+	// Messages renders the messages of a block's deliveries, in their order, from
+	// the frozen inputs. A block that differs from the plan is ErrDiffers.
+	Messages func(ctx context.Context, block campaign.Block) ([]targets.Message, error)
+
+	Limit    int64           // recipients that this invocation may begin; 0: all
+	MaxWait  time.Duration   // longest wait for a delivery's own time; 0: 15 minutes; at least the retry's cap
+	Kill     <-chan struct{} // closed: leave at once (second signal); nil: never
+	Progress func(Event)     // called from the runner's goroutines, never concurrently; must be quick; nil: nobody watches
+	Log      *slog.Logger    // nil: silent
+	Random   func(n int64) int64
+}
+
+// Defaults of a Job.
+const (
+	defaultLease   = 2 * time.Minute
+	defaultMaxWait = 15 * time.Minute
+	pollInterval   = time.Second
+	// window bounds the deliveries in memory, in deliveries of one recipient.
+	window = 8192
+	// ahead is how much of the rate may have an open intent before its request may
+	// start: it hides the disk's latency, and no more than this can read as unknown
+	// after a crash although it was never sent.
+	ahead = 100 * time.Millisecond
+)
+
+// run is a Job at work.
+type run struct {
+	Job
+	concurrency int
+	hold        ledger.Hold
+	authorizer  targets.Authorizer // nil: no token that can be renewed
+	mayHalve    bool               // refused batches are halved
+	lane        *lane
+	queue       *queue
+	window      *semaphore.Weighted
+	recorder    *recorder
+	intents     chan struct{} // open intents whose requests may not start yet
+
+	sending context.Context // ends when no more requests may start
+	stop    context.CancelCauseFunc
+	wire    context.Context // ends when requests in flight are given up
+	giveUp  context.CancelFunc
+	end     atomic.Pointer[stopped]
+
+	news      sync.Mutex // Progress is called under it
+	limited   atomic.Bool
+	exhausted atomic.Bool
+	notBefore atomic.Int64 // Unix nanoseconds; 0: none
+}
+
+// Run works on a run until nothing is left that wants sending, or something
+// stops it. Its error says that we could not do our job (ErrLedger, ErrDiffers,
+// …); everything else, the end of ctx too, is the Summary's Stop. The Summary is
+// valid with an error as well.
+func Run(ctx context.Context, job Job) (Summary, error) {
+	r := newRun(ctx, job)
+	defer r.giveUp()
+	defer r.stop(nil)
+	hold, err := r.Ledger.Claim(ctx, r.Run, r.Owner, r.Lease)
+	if err != nil {
+		if ctx.Err() != nil {
+			return Summary{Stop: Interrupted}, nil
+		}
+		return Summary{Stop: Failed}, ledgerError("claim the run", err)
+	}
+	r.hold = hold
+	r.work()
+	err = r.Ledger.Release(context.WithoutCancel(ctx), hold)
+	if err != nil {
+		r.halt(&stopped{why: Failed, err: ledgerError("release the run", err)})
+	}
+	return r.summary()
+}
+
+func newRun(ctx context.Context, job Job) *run {
+	r := &run{Job: job}
+	if r.Lease <= 0 {
+		r.Lease = defaultLease
+	}
+	if r.MaxWait <= 0 {
+		r.MaxWait = defaultMaxWait
+	}
+	r.MaxWait = max(r.MaxWait, r.Policy.Retry.Cap)
+	if r.Random == nil {
+		r.Random = rand.Int64N
+	}
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	if r.Policy.Timeout <= 0 {
+		r.Policy.Timeout = campaign.DefaultPolicy().Timeout
+	}
+	r.concurrency = r.Account.limits.Concurrency
+	if n := r.Policy.Concurrency; n > 0 {
+		r.concurrency = min(n, r.concurrency)
+	}
+	r.authorizer, _ = r.Target.(targets.Authorizer)
+	r.mayHalve = !r.Target.Layout().Groups
+	r.lane = newLane(r.Policy.Rate)
+	r.queue = newQueue(r.concurrency)
+	r.window = semaphore.NewWeighted(window)
+	r.intents = make(chan struct{}, aheadOf(Slower(r.Policy.Rate, r.Account.limits.Rate), r.concurrency))
+	r.sending, r.stop = context.WithCancelCause(ctx)
+	r.wire, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
+	return r
+}
+
+// aheadOf is how many intents may be open before their requests may start.
+func aheadOf(rate campaign.Rate, concurrency int) int {
+	interval := rate.Interval()
+	if interval <= 0 {
+		return concurrency
+	}
+	return min(max(int((ahead+interval-1)/interval), 1), concurrency)
+}
+
+// halt ends sending for a reason; the first reason counts.
+func (r *run) halt(s *stopped) {
+	r.end.CompareAndSwap(nil, s)
+	r.stop(s)
+}
+
+// work runs the goroutines of a run to their end.
+func (r *run) work() {
+	r.recorder = &recorder{
+		ledger: r.Ledger, hold: r.hold, beat: r.Lease / 3,
+		in: make(chan *entry, 2*r.concurrency), gone: make(chan struct{}),
+		fail: r.ledgerFailed,
+	}
+	if r.Progress != nil {
+		r.recorder.settled = func(s *Summary) { r.tell(Event{Kind: Progressed, Summary: *s}) }
+	}
+	go r.recorder.work(context.WithoutCancel(r.wire))
+
+	var helpers, slots sync.WaitGroup
+	over := make(chan struct{})
+	helpers.Go(func() { r.queue.work(r.sending) })
+	helpers.Go(func() { r.feed() })
+	helpers.Go(func() { r.poll(over) })
+	helpers.Go(func() { r.killer(over) })
+	for range r.concurrency {
+		slots.Go(func() { (&slot{run: r, done: make(chan error, 1)}).work() })
+	}
+	slots.Wait()
+	close(over)
+	r.stop(nil)
+	helpers.Wait()
+	close(r.recorder.in)
+	<-r.recorder.gone
+}
+
+// ledgerFailed stops everything: what is in flight cannot be settled any more,
+// so its answers are of no use (rule 8).
+func (r *run) ledgerFailed(err error) {
+	why := Failed
+	if errors.Is(err, ledger.ErrHoldLost) {
+		why = HoldLost
+	}
+	r.halt(&stopped{why: why, err: err})
+	r.giveUp()
+}
+
+// poll asks the ledger whether somebody wants the run to stop.
+func (r *run) poll(over <-chan struct{}) {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-over:
+			return
+		}
+		asked, err := r.Ledger.Stopped(context.WithoutCancel(r.wire), r.hold)
+		switch {
+		case err != nil:
+			r.ledgerFailed(ledgerError("look for a request to stop", err))
+			return
+		case asked:
+			r.halt(&stopped{why: Asked})
+			return
+		}
+	}
+}
+
+// killer gives up what is in flight when the second signal comes.
+func (r *run) killer(over <-chan struct{}) {
+	select {
+	case <-r.Kill:
+		r.halt(&stopped{why: Killed})
+		r.giveUp()
+	case <-over:
+	}
+}
+
+// tell passes news on.
+func (r *run) tell(e Event) {
+	if r.Progress == nil {
+		return
+	}
+	r.news.Lock()
+	defer r.news.Unlock()
+	r.Progress(e)
+}
+
+// leaveForLater notes a delivery that stays deferred in this invocation.
+func (r *run) leaveForLater(at time.Time) {
+	r.exhausted.Store(true)
+	if at.IsZero() {
+		return
+	}
+	for {
+		old := r.notBefore.Load()
+		if old != 0 && old <= at.UnixNano() {
+			return
+		}
+		if r.notBefore.CompareAndSwap(old, at.UnixNano()) {
+			return
+		}
+	}
+}
+
+// summary says how the invocation ended.
+func (r *run) summary() (Summary, error) {
+	s := r.recorder.summary
+	if at := r.notBefore.Load(); at != 0 {
+		s.NotBefore = time.Unix(0, at)
+	}
+	end := r.end.Load()
+	switch {
+	case end != nil:
+		s.Stop, s.Detail = end.why, end.detail
+		return s, end.err
+	case r.interrupted():
+		s.Stop = Interrupted
+	case r.limited.Load():
+		s.Stop = Limit
+	case r.exhausted.Load():
+		s.Stop = Exhausted
+	default:
+		s.Stop = Complete
+	}
+	return s, nil
+}
+
+// interrupted reports whether ctx ended while there was something to do.
+func (r *run) interrupted() bool {
+	select {
+	case <-r.queue.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// errMessages is a renderer that does not give a message a delivery.
+func errMessages(block int64, got, want int) error {
+	return fmt.Errorf("block %d: %d messages for %d deliveries: %w", block, got, want, ErrDiffers)
+}

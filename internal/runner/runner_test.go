@@ -1,0 +1,440 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+	"campaign/internal/targets"
+)
+
+func TestRunSendsEverybodyOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 57, 3, always(taken))
+		s := b.mustRun(t)
+		if s.Stop != Complete || s.Requests != 57 || s.Recipients.Accepted != 171 || s.Deliveries.Accepted != 57 || s.InFlight != 0 {
+			t.Errorf("summary %+v", s)
+		}
+		if s.MaxInFlight > 4 || b.up.most > 4 {
+			t.Errorf("%d intents and %d requests in flight with a concurrency of 4", s.MaxInFlight, b.up.most)
+		}
+		f := b.fold(t)
+		if f.recipients.Accepted != 171 {
+			t.Errorf("counts %+v", f.recipients)
+		}
+		again := b.mustRun(t)
+		if again.Stop != Complete || again.Requests != 0 || len(b.up.calls) != 57 {
+			t.Errorf("a second run made %d requests: %+v", again.Requests, again)
+		}
+	})
+}
+
+func TestOnlyDeferredIsRetried(t *testing.T) {
+	wait := http.Header{"Retry-After": {"3"}}
+	tests := []struct {
+		name    string
+		first   reply
+		outcome campaign.Outcome
+		calls   int
+		reason  string
+	}{
+		{"taken", taken, campaign.Accepted, 1, ""},
+		{"refused", refusedIt, campaign.Rejected, 1, "refused: no"},
+		{"not sent", refused, campaign.Accepted, 2, ""},
+		{"429", tooMany("1"), campaign.Accepted, 2, ""},
+		{"503 with Retry-After", reply{status: 503, header: wait}, campaign.Accepted, 2, ""},
+		{"503", reply{status: 503}, campaign.Unknown, 1, "unexpected-answer"},
+		{"500", reply{status: 500}, campaign.Unknown, 1, "unexpected-answer"},
+		{"302", reply{status: 302, header: http.Header{"Location": {"http://elsewhere/"}}}, campaign.Unknown, 1, "unexpected-answer"},
+		{"lost but taken", lostAfter, campaign.Unknown, 1, "answer-lost: connection reset"},
+		{"lost and not taken", lostWhole, campaign.Unknown, 1, "answer-lost: connection reset"},
+		{"stalled", reply{take: true, delay: time.Hour}, campaign.Unknown, 1, "answer-lost: no answer within 5s"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 1, 1, func(c call) reply {
+					if c.n == 0 {
+						return test.first
+					}
+					return taken
+				})
+				s := b.mustRun(t)
+				f := b.fold(t)
+				if s.Stop != Complete || f.outcome["u0"] != test.outcome || f.reason["u0"] != test.reason || len(b.up.calls) != test.calls {
+					t.Errorf("stop %s, outcome %s (%s), %d calls", s.Stop, f.outcome["u0"], f.reason["u0"], len(b.up.calls))
+				}
+				if s.Recipients.Of(test.outcome) != 1 || s.Recipients.Deferred != 0 {
+					t.Errorf("summary %+v", s.Recipients)
+				}
+				if f.attempts["u0"] != test.calls {
+					t.Errorf("%d attempts recorded, %d calls", f.attempts["u0"], test.calls)
+				}
+			})
+		})
+	}
+}
+
+func TestUnknownIsHeldOverInvocations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 5, 1, func(c call) reply {
+			if c.has("u2") {
+				return lostAfter
+			}
+			return taken
+		})
+		b.mustRun(t)
+		b.mustRun(t)
+		if f := b.fold(t); f.recipients.Unknown != 1 || f.recipients.Accepted != 4 || len(b.up.calls) != 5 {
+			t.Errorf("%+v after %d calls", f.recipients, len(b.up.calls))
+		}
+	})
+}
+
+func TestRetryAfterBeyondTheCapIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 20, 1, func(c call) reply {
+			if c.n == 0 {
+				return tooMany("300") // the cap is 10 s
+			}
+			return taken
+		})
+		b.account.Limits.Concurrency = 1
+		b.mustRun(t)
+		f := b.fold(t)
+		last := b.up.calls[len(b.up.calls)-1]
+		if f.recipients.Accepted != 20 || !last.has("u0") {
+			t.Fatalf("%+v, last call for %v", f.recipients, last.ids)
+		}
+		if waited := last.at.Sub(b.up.calls[0].at); waited < 300*time.Second {
+			t.Errorf("sent again after %s, the upstream asked for 300 s", waited)
+		}
+		if others := b.up.calls[len(b.up.calls)-2].at.Sub(b.up.calls[0].at); others > 250*time.Second {
+			t.Errorf("the others were held up for %s", others)
+		}
+	})
+}
+
+func TestTooLongAWaitIsLeftForLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 3, 1, func(c call) reply {
+			if c.n == 0 {
+				return tooMany("86400")
+			}
+			return taken
+		})
+		b.account.Limits.Concurrency = 1
+		began := time.Now()
+		s := b.mustRun(t)
+		if s.Stop != Exhausted || s.Recipients.Deferred != 1 || s.NotBefore.Sub(began) < 23*time.Hour {
+			t.Errorf("summary %+v", s)
+		}
+		// A later invocation keeps the upstream's wish as well.
+		if s = b.mustRun(t); s.Stop != Exhausted || s.Requests != 0 || len(b.up.calls) != 3 {
+			t.Errorf("sent before its time: %+v", s)
+		}
+		time.Sleep(24 * time.Hour)
+		if s = b.mustRun(t); s.Stop != Complete || b.fold(t).recipients.Accepted != 3 {
+			t.Errorf("not sent when its time had come: %+v", s)
+		}
+	})
+}
+
+func TestAttemptsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 2, 1, func(c call) reply {
+			if c.has("u1") {
+				return tooMany("")
+			}
+			return taken
+		})
+		s := b.mustRun(t)
+		f := b.fold(t)
+		if s.Stop != Exhausted || s.Recipients.Deferred != 1 || f.attempts["u1"] != 4 || f.outcome["u1"] != campaign.Deferred {
+			t.Errorf("summary %+v, %d attempts", s, f.attempts["u1"])
+		}
+	})
+}
+
+func TestLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 10, 3, always(taken))
+		b.job.Limit = 10
+		for _, want := range []int64{9, 18, 27, 30} {
+			s := b.mustRun(t)
+			if f := b.fold(t); f.recipients.Accepted != want {
+				t.Fatalf("%d recipients after a limit of 10, want %d", f.recipients.Accepted, want)
+			}
+			if wantStop := map[bool]Stop{true: Complete, false: Limit}[want == 30]; s.Stop != wantStop {
+				t.Errorf("stop %s, want %s", s.Stop, wantStop)
+			}
+		}
+	})
+}
+
+func TestInterruptFinishesWhatIsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b := newBench(t, 50, 1, nil)
+		b.up.script = func(c call) reply {
+			if c.n == 9 {
+				cancel()
+			}
+			r := taken
+			r.delay = time.Second
+			return r
+		}
+		s, err := b.start(ctx)
+		if err != nil || s.Stop != Interrupted || s.InFlight != 0 {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		f := b.fold(t)
+		if f.recipients.Unknown != 0 || int(f.recipients.Accepted) != len(b.up.calls) || len(b.up.calls) > 13 {
+			t.Errorf("%+v after %d calls", f.recipients, len(b.up.calls))
+		}
+		b.up.script = always(taken)
+		if s := b.mustRun(t); s.Stop != Complete || b.fold(t).recipients.Accepted != 50 {
+			t.Errorf("resumed: %+v", s)
+		}
+	})
+}
+
+func TestKillLeavesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kill := make(chan struct{})
+		b := newBench(t, 50, 1, nil)
+		b.up.script = func(c call) reply {
+			if c.n == 3 {
+				close(kill)
+			}
+			return reply{take: true, delay: 4 * time.Second, status: 200, body: "taken"}
+		}
+		b.job.Kill = kill
+		began := time.Now()
+		s, err := b.start(t.Context())
+		if err != nil || s.Stop != Killed || time.Since(began) > time.Second {
+			t.Fatalf("%+v, %v, after %s", s, err, time.Since(began))
+		}
+		if f := b.fold(t); f.recipients.Unknown != 4 || s.InFlight != 4 {
+			t.Errorf("%+v, %d in flight", f.recipients, s.InFlight)
+		}
+	})
+}
+
+func TestStopAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 100, 1, nil)
+		b.account.Limits.Rate = campaign.Rate{N: 2, Per: time.Second}
+		b.up.script = func(c call) reply {
+			if c.n == 5 {
+				_ = b.ledger.Stop(context.Background(), b.run.ID)
+			}
+			return taken
+		}
+		s := b.mustRun(t)
+		if s.Stop != Asked || len(b.up.calls) > 10 {
+			t.Errorf("stop %s after %d calls", s.Stop, len(b.up.calls))
+		}
+		b.fold(t)
+	})
+}
+
+func TestDiffers(t *testing.T) {
+	for name, messages := range map[string]func(context.Context, campaign.Block) ([]targets.Message, error){
+		"error": func(_ context.Context, b campaign.Block) ([]targets.Message, error) {
+			if b.Seq == 1 {
+				return nil, fmt.Errorf("block 1: %w", ErrDiffers)
+			}
+			return rendered("x")(context.Background(), b)
+		},
+		"missing message": func(_ context.Context, b campaign.Block) ([]targets.Message, error) {
+			messages, err := rendered("x")(context.Background(), b)
+			if b.Seq == 1 {
+				messages = messages[1:]
+			}
+			return messages, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 30, 1, always(taken))
+				b.job.Messages = messages
+				s, err := b.start(t.Context())
+				if s.Stop != Differs || !errors.Is(err, ErrDiffers) || len(b.up.calls) > 10 {
+					t.Errorf("%s, %v, %d calls", s.Stop, err, len(b.up.calls))
+				}
+				b.fold(t)
+			})
+		})
+	}
+}
+
+type broken struct{ letter }
+
+func (broken) Request(targets.Message, targets.Secrets) (targets.Request, error) {
+	return targets.Request{}, errors.New("no such thing")
+}
+
+func TestRequestThatCannotBeBuilt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 3, 1, always(taken))
+		b.job.Target = broken{}
+		s, err := b.start(t.Context())
+		if s.Stop != Faulty || err == nil || !strings.Contains(err.Error(), "no such thing") || len(b.up.calls) != 0 {
+			t.Errorf("%s, %v", s.Stop, err)
+		}
+		if f := b.fold(t); f.recipients.Pending != 3 {
+			t.Errorf("%+v", f.recipients)
+		}
+	})
+}
+
+func TestHeldRunIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 3, 1, always(taken))
+		if _, err := b.ledger.Fork().Claim(t.Context(), b.run.ID, "somebody", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		_, err := b.start(t.Context())
+		if !errors.Is(err, ledger.ErrHeld) || errors.Is(err, ErrLedger) || len(b.up.calls) != 0 {
+			t.Errorf("%v, %d calls", err, len(b.up.calls))
+		}
+	})
+}
+
+func TestPoisonIsIsolated(t *testing.T) {
+	for _, batch := range []int{2, 3, 5, 8, 100} {
+		for _, poison := range []int{0, batch / 2, batch - 1} {
+			t.Run(fmt.Sprintf("%d of %d", poison, batch), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					id := fmt.Sprintf("u%d", poison)
+					b := newBench(t, 1, batch, func(c call) reply {
+						if c.has(id) {
+							return refusedIt
+						}
+						return taken
+					})
+					s := b.mustRun(t)
+					f := b.fold(t)
+					if s.Stop != Complete || f.outcome[id] != campaign.Rejected || f.recipients.Rejected != 1 || int(f.recipients.Accepted) != batch-1 {
+						t.Errorf("%s, %+v", s.Stop, f.recipients)
+					}
+					if limit := 4 * math.Log2(float64(batch)); float64(len(b.up.calls)) > limit {
+						t.Errorf("%d requests for a batch of %d, at most %.1f", len(b.up.calls), batch, limit)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestPoisonIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 2, 64, always(refusedIt))
+		s := b.mustRun(t)
+		f := b.fold(t)
+		if s.Stop != Complete || f.recipients.Rejected != 128 || len(b.up.calls) > 2*24 {
+			t.Errorf("%s, %+v, %d calls", s.Stop, f.recipients, len(b.up.calls))
+		}
+		lumps := 0
+		for _, leaf := range f.leaves {
+			if leaf.Part.To-leaf.Part.From > 1 {
+				lumps++
+				if leaf.Verdict.Reason != "not-isolated: refused: no" {
+					t.Errorf("part %+v: %s", leaf.Part, leaf.Verdict.Reason)
+				}
+			}
+		}
+		if lumps == 0 {
+			t.Error("everybody was isolated within the bound?")
+		}
+	})
+}
+
+func TestSplitsGoOnInALaterInvocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, 64, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		b.account.Limits.Concurrency = 1
+		b.up.script = func(c call) reply {
+			if c.n == 5 {
+				cancel()
+			}
+			if c.has("u17") {
+				return refusedIt
+			}
+			return taken
+		}
+		if s, err := b.start(ctx); err != nil || s.Stop != Interrupted {
+			t.Fatalf("%+v %v", s, err)
+		}
+		s := b.mustRun(t)
+		f := b.fold(t)
+		if s.Stop != Complete || f.outcome["u17"] != campaign.Rejected || f.recipients.Accepted != 63 || len(b.up.calls) > 24 {
+			t.Errorf("%s, %+v, %d calls", s.Stop, f.recipients, len(b.up.calls))
+		}
+	})
+}
+
+func TestGroupsAreNeverSplit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, 4, always(refusedIt))
+		b.job.Target = letter{url: "http://127.0.0.1:1/", groups: true}
+		b.mustRun(t)
+		if f := b.fold(t); f.recipients.Rejected != 4 || len(b.up.calls) != 1 || len(f.leaves) != 1 {
+			t.Errorf("%+v, %d calls", f.recipients, len(b.up.calls))
+		}
+	})
+}
+
+func TestRequestCarriesFixedHeadersAndLeavesTheTargetsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 1, 1, always(taken))
+		shared := http.Header{"Content-Type": {"text/plain"}}
+		b.job.Target = sharing{letter{url: "http://127.0.0.1:1/"}, shared}
+		b.job.Header = http.Header{"X-Tenant": {"7"}}
+		seen := http.Header{}
+		b.account.Sender = spy{b.up, func(r targets.Request) {
+			for name := range r.Header {
+				seen[name] = r.Header[name]
+			}
+			r.Header.Set("User-Agent", "x")
+		}}
+		b.mustRun(t)
+		if seen.Get("X-Tenant") != "7" || seen.Get("Content-Type") != "text/plain" {
+			t.Errorf("headers %v", seen)
+		}
+		if len(shared) != 1 {
+			t.Errorf("the target's own header was changed: %v", shared)
+		}
+	})
+}
+
+type sharing struct {
+	letter
+	header http.Header
+}
+
+func (s sharing) Request(m targets.Message, secrets targets.Secrets) (targets.Request, error) {
+	r, err := s.letter.Request(m, secrets)
+	r.Header = s.header
+	return r, err
+}
+
+type spy struct {
+	Sender
+	look func(targets.Request)
+}
+
+func (s spy) Do(ctx context.Context, r targets.Request, timeout time.Duration) (targets.Answer, Trace, error) {
+	s.look(r)
+	return s.Sender.Do(ctx, r, timeout)
+}
