@@ -73,10 +73,7 @@ func (s *Server) postFaults(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, f := range faults {
-		if _, err := s.AddFault(f); err != nil {
-			writeError(w, http.StatusBadRequest, err)
-			return
-		}
+		s.install(f)
 	}
 	writeJSON(w, http.StatusCreated, s.Faults())
 }

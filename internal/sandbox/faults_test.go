@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // wsaRefused and wsaReset are what Windows calls ECONNREFUSED and ECONNRESET.
@@ -170,7 +171,7 @@ func TestCloseEndsWhatIsHeld(t *testing.T) {
 
 func TestLatencyAcceptsAlthoughTheClientLeft(t *testing.T) {
 	s := start(t, Options{})
-	addFault(t, s, "latency:delay=300ms")
+	addFault(t, s, "latency:delay=1s")
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
@@ -262,7 +263,7 @@ func TestRefuseIsARealRefusal(t *testing.T) {
 
 func TestRefuseEndsByItself(t *testing.T) {
 	s := start(t, Options{})
-	addFault(t, s, "refuse:for=50ms,times=2")
+	addFault(t, s, "refuse:for=500ms,times=2")
 	if _, err := do(newClient(t), zqtRequest(t.Context(), s, zqtBodyTo("a"))); !isRefused(err) {
 		t.Errorf("got %v", err)
 	}
@@ -339,6 +340,45 @@ func TestRefuseWaitsForAPortThatIsTaken(t *testing.T) {
 	if err := <-done; err != nil || !s.Summary().Listening {
 		t.Errorf("not open again: %v", err)
 	}
+}
+
+func TestAPortThatStaysTakenIsReported(t *testing.T) {
+	s := start(t, Options{})
+	s.gate.within = 30 * time.Millisecond
+	addFault(t, s, "refuse")
+	other := New(Options{})
+	if err := other.Listen(strings.TrimPrefix(s.URL(), "http://")); err != nil {
+		t.Fatal(err)
+	}
+	got := mustDo(t, newClient(t), request(t.Context(), "DELETE", s.ControlURL()+"/_sandbox/faults", "", ""))
+	if got.status != 500 || !strings.Contains(got.body, "clear the faults once more") || s.Summary().Listening {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ClearFaults(); err != nil || !s.Summary().Listening {
+		t.Errorf("not open again: %v", err)
+	}
+}
+
+// TestRefuseForAWhileWaitsForAPortThatIsTaken is the same for a fault that ends by itself.
+func TestRefuseForAWhileWaitsForAPortThatIsTaken(t *testing.T) {
+	s := start(t, Options{})
+	addFault(t, s, "refuse:for=500ms")
+	other := New(Options{})
+	if err := other.Listen(strings.TrimPrefix(s.URL(), "http://")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the fault ends", func() bool {
+		s.gate.mu.Lock()
+		defer s.gate.mu.Unlock()
+		return len(s.gate.holds) == 0
+	})
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the port is open again", func() bool { return s.Summary().Listening })
 }
 
 func TestIncompleteBodyIsNotAccepted(t *testing.T) {

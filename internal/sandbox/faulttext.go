@@ -117,7 +117,7 @@ func durationKey(name string, at func(*Fault) *time.Duration) faultKey {
 		}}
 }
 
-// set gives the fault one key; each key may come once.
+// set gives the fault one key in its text form.
 func (f *Fault) set(name, text string) error {
 	i := slices.IndexFunc(faultKeys, func(k faultKey) bool { return k.name == name })
 	if i < 0 {
@@ -216,7 +216,7 @@ func (f *Fault) setJSON(name string, value any) error {
 	return fmt.Errorf("%s: use a string, a number or a boolean", name)
 }
 
-// readFaults reads one fault or an array of them.
+// readFaults reads one fault or an array of them, and prepares them.
 func readFaults(r io.Reader) ([]Fault, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {

@@ -13,13 +13,14 @@ import (
 // another process may hold for a moment as the source port of a connection.
 const reopenEvery = 10 * time.Millisecond
 
-// reopenWithin bounds how long ClearFaults waits for the port.
+// reopenWithin is how long ClearFaults waits for the port.
 const reopenWithin = 5 * time.Second
 
 // gate opens and closes the upstreams' listening socket. While it is closed the
 // operating system refuses connections.
 type gate struct {
-	http *http.Server
+	http   *http.Server
+	within time.Duration // how long release waits for a port that is taken
 
 	mu       sync.Mutex
 	address  string       // with the port that was given at first
@@ -100,13 +101,13 @@ func (g *gate) release() error {
 		delete(g.holds, id)
 	}
 	g.mu.Unlock()
-	for deadline := time.Now().Add(reopenWithin); ; time.Sleep(reopenEvery) {
+	for deadline := time.Now().Add(g.within); ; time.Sleep(reopenEvery) {
 		done, err := g.reopen()
 		if done {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("open the port again: %w: stop what took it, then clear the faults once more", err)
+			return fmt.Errorf("open the port again: %w; stop what took it, then clear the faults once more", err)
 		}
 	}
 }

@@ -54,8 +54,6 @@ func (p *problem) within(name string) *problem {
 // String is the text of a refusal: 缺少必要参数 is the documents' own word.
 func (p *problem) String() string {
 	switch {
-	case p.missing && p.path == "":
-		return "缺少必要参数"
 	case p.missing:
 		return "缺少必要参数: " + p.path
 	case p.path == "":

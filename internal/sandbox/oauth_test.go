@@ -98,6 +98,19 @@ func TestTokensEndWithTheirLifetime(t *testing.T) {
 	}
 }
 
+func TestEndedTokensAreForgotten(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	book := newTokens(nil, time.Minute)
+	for range maxSeen + 1 {
+		book.issue(now)
+	}
+	last := book.issue(now.Add(time.Second))
+	next := book.issue(now.Add(time.Minute))
+	if len(book.issued) != 2 || !book.good(last, now.Add(time.Minute)) || !book.good(next, now.Add(time.Minute)) {
+		t.Errorf("%d tokens are remembered", len(book.issued))
+	}
+}
+
 func TestLifetimeIsRoundedUpToSeconds(t *testing.T) {
 	s := start(t, Options{TokenLifetime: 1500 * time.Millisecond})
 	got := mustDo(t, newClient(t), tokenRequest(t.Context(), s, "grant_type=client_credentials&client_id=i&client_secret=s"))

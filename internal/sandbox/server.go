@@ -67,7 +67,7 @@ func New(o Options) *Server {
 		tokens:  newTokens(o.Tokens, o.TokenLifetime),
 		quit:    make(chan struct{}),
 	}
-	s.gate = &gate{http: newHTTP(http.HandlerFunc(s.handle)), holds: map[int]*time.Timer{}}
+	s.gate = &gate{http: newHTTP(http.HandlerFunc(s.handle)), within: reopenWithin, holds: map[int]*time.Timer{}}
 	s.control = newHTTP(http.HandlerFunc(s.handleControl))
 	return s
 }
@@ -183,13 +183,17 @@ func (s *Server) AddFault(f Fault) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	return s.install(prepared), nil
+}
+
+func (s *Server) install(prepared Fault) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id, act := s.faults.add(prepared)
 	if act {
 		s.pull(prepared)
 	}
-	return id, nil
+	return id
 }
 
 // pull makes a lever act; the caller holds mu.

@@ -227,7 +227,7 @@ func TestZQTNamesEveryMissingMember(t *testing.T) {
 func deep(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
 func TestZQTRefusesWhatIsNotJSON(t *testing.T) {
-	whole := zqtBodyTo("a", "b")
+	whole := zqtBodyTo("a", `\u00e9\ud83d\uDE00\n`)
 	for i := range len(whole) {
 		if _, p := decodeZQT([]byte(whole[:i])); p == nil {
 			t.Errorf("accepted the first %d bytes of %d", i, len(whole))
@@ -244,7 +244,7 @@ func TestZQTRefusesWhatIsNotJSON(t *testing.T) {
 			t.Errorf("accepted %s", body)
 		}
 	}
-	if p, problem := decodeZQT([]byte(whole + " \r\n\t")); problem != nil || !slices.Equal(p.to, []string{"a/org-a", "b/org-b"}) {
+	if p, problem := decodeZQT([]byte(whole + " \r\n\t")); problem != nil || !slices.Equal(p.to, []string{"a/org-a", "é😀\n/org-é😀\n"}) {
 		t.Errorf("got %v, %v", p, problem)
 	}
 }
