@@ -218,6 +218,7 @@ func (c *converter) template(n *yaml.Node) (string, bool) {
 var (
 	plainNumber   = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$`)
 	wholeFraction = regexp.MustCompile(`\.0+$`)
+	notFinite     = regexp.MustCompile(`(?i)^[+-]?\.(?:nan|inf)$`)
 )
 
 func (c *converter) scalar(n *yaml.Node) any {
@@ -240,6 +241,9 @@ func (c *converter) scalar(n *yaml.Node) any {
 		return strings.EqualFold(n.Value, "true")
 	case "!!int", "!!float":
 		switch {
+		case notFinite.MatchString(n.Value):
+			c.reportSoft(n, ruleNumber, shown+" is no number that can be sent", quoted(shown)+" if it is text")
+			return n.Value
 		case !plainNumber.MatchString(n.Value):
 			c.reportSoft(n, ruleNumber, fmt.Sprintf("YAML readers do not agree what number %s is", shown), quoted(shown)+" if it is text, or write the number with digits only")
 			return n.Value

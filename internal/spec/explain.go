@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -21,7 +22,11 @@ func (f failure) tell() (rule, message, hint string) {
 	case "enum":
 		return f.notListed()
 	case "const":
-		return ruleBadValue, fmt.Sprintf("%s must be %v", f.name, f.rules["const"]), ""
+		hint, _ = f.rules["description"].(string)
+		if f.value == fmt.Sprint(f.rules["const"]) {
+			hint = "write it without quotes"
+		}
+		return ruleBadValue, fmt.Sprintf("%s must be %v", f.name, f.rules["const"]), lowerFirst(strings.TrimSuffix(hint, "."))
 	case "pattern":
 		return f.badFormat()
 	case "maxLength":
@@ -90,12 +95,14 @@ func (f failure) wrongType() (rule, message, hint string) {
 	if got == "null" {
 		return ruleEmpty, f.name + " has no value", "write a value, or leave the key out"
 	}
-	if f.secret && got != "object" && slices.Contains(wanted, "object") {
+	if f.secret && got != "object" && slices.Equal(wanted, []string{"object"}) {
 		return ruleInlineSecret, f.name + " is written out in the file", "refer to it instead: {env: NAME} or {file: PATH}, so that the secret stays out of the project"
 	}
 	words := make([]string, 0, len(wanted))
 	for _, t := range wanted {
-		words = append(words, typeWords[t])
+		if t == "string" || !slices.Contains(wanted, "string") || !slices.Contains(wanted, "number") { // free text may look like anything
+			words = append(words, typeWords[t])
+		}
 	}
 	message = fmt.Sprintf("%s must be %s, not %s", f.name, strings.Join(words, " or "), typeWords[got])
 	listed, _ := f.rules["enum"].([]any)
@@ -104,6 +111,9 @@ func (f failure) wrongType() (rule, message, hint string) {
 		return ruleWrongType, message, "one of " + list(listed)
 	case slices.Contains(wanted, "string") && (got == "number" || got == "boolean"):
 		shown := fmt.Sprint(f.value)
+		if pattern, ok := f.rules["pattern"].(string); ok && !regexp.MustCompile(pattern).MatchString(shown) {
+			return ruleWrongType, message, f.form()
+		}
 		if f.secret {
 			shown = "this"
 		}
@@ -114,6 +124,8 @@ func (f failure) wrongType() (rule, message, hint string) {
 		if text, _ := f.value.(string); plainNumber.MatchString(text) {
 			hint = "write it without quotes"
 		}
+	case slices.Equal(wanted, []string{"object"}) && got == "string" && slices.Contains(f.keys(), "file"):
+		hint = fmt.Sprintf("write {file: %s}", clip(fmt.Sprint(f.value)))
 	case slices.Contains(wanted, "array") && got != "object":
 		hint = "a list is written as [a, b], or as lines that begin with -"
 	}
@@ -139,21 +151,42 @@ func (f failure) badFormat() (rule, message, hint string) {
 		return ruleEmpty, f.name + " is empty", ""
 	}
 	title, _ := f.rules["title"].(string)
-	if title == "" {
-		title = f.name
+	switch {
+	case title == "":
+		return ruleBadFormat, f.name + " is not valid", f.form()
+	case f.secret:
+		return ruleBadFormat, "this is not a valid " + lowerTitle(title), f.form()
 	}
-	what := strings.ToLower(title)
-	if examples, ok := f.rules["examples"].([]any); ok {
-		hint = "for example " + list(examples)
+	return ruleBadFormat, fmt.Sprintf("%q is not a valid %s", clip(text), lowerTitle(title)), f.form()
+}
+
+// form is what the schema says about the form of a value, with examples.
+func (f failure) form() string {
+	var parts []string
+	if description, _ := f.rules["description"].(string); description != "" {
+		parts = append(parts, lowerFirst(strings.TrimSuffix(description, ".")))
 	}
-	if description, ok := f.rules["description"].(string); ok {
-		hint = strings.TrimPrefix(strings.TrimSuffix(description, ".")+"; "+hint, "; ")
+	if examples, _ := f.rules["examples"].([]any); len(examples) > 0 {
+		parts = append(parts, "for example "+list(examples))
 	}
-	hint = strings.TrimSuffix(hint, "; ")
-	if f.secret {
-		return ruleBadFormat, "this is not a valid " + what, hint
+	return strings.Join(parts, "; ")
+}
+
+// lowerTitle writes a title as it stands inside of a sentence: Base URL, base URL.
+func lowerTitle(title string) string {
+	words := strings.Fields(title)
+	for i, w := range words {
+		words[i] = lowerFirst(w)
 	}
-	return ruleBadFormat, fmt.Sprintf("%q is not a valid %s", clip(text), what), hint
+	return strings.Join(words, " ")
+}
+
+// lowerFirst lowers the first letter of a text, unless its first word is an abbreviation.
+func lowerFirst(s string) string {
+	if len(s) > 1 && s[1] >= 'A' && s[1] <= 'Z' {
+		return s
+	}
+	return strings.ToLower(s[:min(1, len(s))]) + s[min(1, len(s)):]
 }
 
 // keys lists the keys that a schema knows, sorted.

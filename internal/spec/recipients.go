@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"campaign/internal/campaign"
@@ -54,9 +55,23 @@ func (l *loader) oneOf(v val, keys ...string) {
 			l.keyProblem(x, ruleConflict, fmt.Sprintf("%s and %s cannot both be given", first, key), "keep one of them")
 		}
 	}
-	if first == "" {
+	if first == "" && !meant(v, keys) {
 		l.problem(v, ruleMissingKey, fmt.Sprintf("%s needs %s", name(v.at), strings.Join(keys, " or ")), "")
 	}
+}
+
+// sources are the keys that say who a campaign is for, of any channel.
+var sources = []string{"file", "list", "groups", "match"}
+
+// meant reports whether a mapping has a key that stands for one of keys: a
+// misspelt one, or that of another channel. The schema has reported it.
+func meant(v val, keys []string) bool {
+	for _, key := range v.keys() {
+		if nearest(key, keys) != "" || slices.Contains(keys, "list") && slices.Contains(sources, key) || slices.Contains(keys, "groups") && slices.Contains(sources, key) {
+			return true
+		}
+	}
+	return false
 }
 
 // table resolves the name of a file of recipients.

@@ -193,6 +193,12 @@ func syntaxProblem(d *Document, data []byte, message string) campaign.Diagnostic
 	if at.line <= len(d.lines) {
 		source = d.lines[at.line-1]
 	}
+	if strings.Contains(message, "unknown anchor") { // told at the name's end
+		before := source[:len(source)-len(afterRunes(source, at.col))]
+		if star := strings.LastIndexByte(before, '*'); star >= 0 {
+			at.col, at.end = utf8.RuneCountInString(source[:star])+1, at.col+1
+		}
+	}
 	text, hint := explain(messagePrefix.ReplaceAllString(message, ""), source, at.col)
 	rule := ruleSyntax
 	if strings.Contains(message, "exceeded max depth") {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -140,10 +142,16 @@ func (c *checker) missing(f failure) []campaign.Problem {
 	have, _ := f.value.(map[string]any)
 	wanted, _ := f.rules["required"].([]any)
 	properties, _ := f.rules["properties"].(map[string]any)
+	meant := map[string]bool{} // keys that are there, but misspelt
+	for key := range have {
+		if _, ok := properties[key]; !ok {
+			meant[nearest(key, slices.Collect(maps.Keys(properties)))] = true
+		}
+	}
 	var problems []campaign.Problem
 	for _, key := range wanted {
 		key, _ := key.(string)
-		if _, ok := have[key]; ok {
+		if _, ok := have[key]; ok || meant[key] {
 			continue
 		}
 		problems = append(problems, campaign.Problem{
@@ -161,7 +169,7 @@ func (c *checker) description(key string, rules any) string {
 	if text == "" {
 		return ""
 	}
-	return key + ": " + strings.TrimSuffix(text, ".")
+	return key + ": " + lowerFirst(strings.TrimSuffix(text, "."))
 }
 
 // annotation reads a text of a schema, following a $ref.
