@@ -1,0 +1,215 @@
+package plan
+
+import (
+	"campaign/internal/campaign"
+)
+
+// Bounds of what planning holds in memory. They decide which recipients share
+// requests, so changing one changes plans: Version must change with it.
+const (
+	maxOpen       = 1024     // contents that wait for more recipients
+	maxOpenBytes  = 16 << 20 // what they hold together
+	maxDeliveries = 512      // in a block
+	maxPeople     = 4096     // recipients and skips in a block; a larger delivery has a block of its own
+)
+
+// group is a delivery that waits for more recipients with the same content.
+type group struct {
+	content    content
+	recipients []campaign.Recipient
+	marks      []byte
+	bytes      int
+	closed     bool
+}
+
+// batcher makes deliveries of recipients in row order, and blocks of those.
+type batcher struct {
+	size  int // recipients a delivery
+	emit  func(campaign.Block) bool
+	first func(campaign.Delivery) // sees every delivery
+
+	open  map[content]*group
+	last  *group
+	order []*group // by age; closed ones are passed over
+	bytes int
+
+	block   campaign.Block
+	people  int
+	seq     int64
+	buf     []byte
+	stopped bool
+}
+
+func (p *Plan) batcher(size int, emit func(campaign.Block) bool) *batcher {
+	return &batcher{size: max(size, 1), emit: emit, open: map[content]*group{}}
+}
+
+// add takes a recipient on. A delivery is emitted when it is full; the oldest
+// one when too many are open.
+func (b *batcher) add(who campaign.Recipient, c content, m mark) {
+	g := b.last
+	if g == nil || g.closed || g.content != c {
+		g = b.open[c]
+	}
+	if g == nil {
+		g = &group{content: c}
+		b.open[c] = g
+		b.order = append(b.order, g)
+	}
+	b.last = g
+	n := size(who)
+	g.bytes += n
+	b.bytes += n
+	g.recipients = append(g.recipients, who)
+	g.marks = append(g.marks, m[:]...)
+	if len(g.recipients) >= b.size {
+		b.close(g)
+	}
+	for len(b.open) > maxOpen || b.bytes > maxOpenBytes {
+		b.closeOldest()
+	}
+}
+
+// size estimates the memory of a recipient, the same on any machine.
+func size(who campaign.Recipient) int {
+	n := 64
+	for _, cell := range who.Cells {
+		n += 16 + len(cell)
+	}
+	return n
+}
+
+func (b *batcher) closeOldest() {
+	for b.order[0].closed {
+		b.order = b.order[1:]
+	}
+	b.close(b.order[0])
+	b.order = b.order[1:]
+}
+
+// close makes a delivery of a group.
+func (b *batcher) close(g *group) {
+	delete(b.open, g.content)
+	b.bytes -= g.bytes
+	g.closed = true
+	d := campaign.Delivery{Seq: b.seq, Recipients: g.recipients}
+	b.seq++
+	d.Digest, b.buf = deliveryDigest(b.buf, g.content, g.marks)
+	g.recipients, g.marks = nil, nil
+	b.room(len(d.Recipients))
+	b.block.Deliveries = append(b.block.Deliveries, d)
+	b.people += len(d.Recipients)
+	if b.seq == 1 && b.first != nil {
+		b.first(d)
+	}
+	b.sweep()
+}
+
+// sweep drops closed groups from the order before they pile up.
+func (b *batcher) sweep() {
+	if len(b.order) < 2*maxOpen {
+		return
+	}
+	kept := make([]*group, 0, 2*maxOpen)
+	for _, g := range b.order {
+		if !g.closed {
+			kept = append(kept, g)
+		}
+	}
+	b.order = kept
+}
+
+// skip adds a row that no delivery covers.
+func (b *batcher) skip(s campaign.Skip) {
+	b.room(1)
+	b.block.Skips = append(b.block.Skips, s)
+	b.people++
+}
+
+// room emits the block when n more people, or another delivery, do not fit.
+func (b *batcher) room(n int) {
+	if len(b.block.Deliveries) >= maxDeliveries || b.people > 0 && b.people+n > maxPeople {
+		b.flush()
+	}
+}
+
+// flush emits the block unless it is empty.
+func (b *batcher) flush() {
+	if len(b.block.Deliveries) == 0 && len(b.block.Skips) == 0 {
+		return
+	}
+	b.block.Digest = b.block.Sum()
+	if !b.stopped && !b.emit(b.block) {
+		b.stopped = true
+	}
+	b.block = campaign.Block{Seq: b.block.Seq + 1}
+	b.people = 0
+}
+
+// finish emits what is left.
+func (b *batcher) finish() {
+	for len(b.open) > 0 && !b.stopped {
+		b.closeOldest()
+	}
+	if !b.stopped {
+		b.flush()
+	}
+}
+
+// collect takes a chunk on in row order and counts it.
+func (p *Plan) collect(b *batcher, c *chunk) (bool, error) {
+	s := p.summary
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.ignored {
+			continue
+		}
+		s.totals.Recipients++
+		if len(e.cells) > 0 && p.to != nil {
+			s.found[e.cells[0]] = true
+		}
+		switch {
+		case len(e.problems) > 0:
+			s.invalid++
+			for _, d := range e.problems {
+				s.problem(d)
+			}
+		case e.skip != "":
+			s.skip(e.skip)
+			b.skip(campaign.Skip{Recipient: campaign.Recipient{Row: e.row, Cells: e.cells}, Reason: e.skip})
+		default:
+			s.deliver(e.content)
+			b.add(campaign.Recipient{Row: e.row, Cells: e.cells}, e.content, e.mark)
+		}
+		if b.stopped {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// planner makes the work of the second pass.
+func (p *Plan) planner(t *table) func() func(*chunk) {
+	return func() func(*chunk) {
+		const together = 32 // recipients whose cells are allocated together
+		r, n := p.renderer(t), len(t.columns)
+		var free []string
+		return func(c *chunk) {
+			for i := range c.entries {
+				e := &c.entries[i]
+				if e.from < 0 {
+					continue
+				}
+				if len(free) < n {
+					free = make([]string, together*n)
+				}
+				e.cells = free[:n:n]
+				p.recipient(t, e, c.raw[e.from:e.to], e.cells)
+				p.decide(t, r, e)
+				if !e.ignored {
+					free = free[n:]
+				}
+			}
+		}
+	}
+}

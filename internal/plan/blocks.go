@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"campaign/internal/campaign"
+)
+
+// Blocks yields the plan in order. It is lazy: nothing is read before, and what
+// it holds in memory does not grow with the source. The blocks are the same for
+// any number of workers. Problems of rows do not end it: Summary has them, and
+// a plan with problems must not be sent. An error ends it.
+func (p *Plan) Blocks(ctx context.Context) iter.Seq2[campaign.Block, error] {
+	return func(yield func(campaign.Block, error) bool) {
+		stopped, err := p.run(ctx, func(b campaign.Block) bool { return yield(b, nil) })
+		if err != nil && !stopped {
+			yield(campaign.Block{}, err)
+		}
+	}
+}
+
+// run plans. It reports whether emit has stopped it.
+func (p *Plan) run(ctx context.Context, emit func(campaign.Block) bool) (stopped bool, err error) {
+	p.summary = p.newSummary()
+	if p.spec.Columns != nil {
+		return false, errors.New("a run that is planned already is not planned again")
+	}
+	ds, err := p.Prepare(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range ds {
+		p.summary.problem(d)
+	}
+	if campaign.HasErrors(ds) {
+		return false, nil
+	}
+	b := p.batcher(p.spec.Campaign.Policy.Batch, func(block campaign.Block) bool {
+		p.summary.block(&block)
+		return emit(block)
+	})
+	b.first = p.preview
+	if p.spec.Layout.Groups {
+		err = p.groups(b)
+	} else {
+		err = p.rows(ctx, b)
+	}
+	if err != nil || b.stopped {
+		return b.stopped, err
+	}
+	b.finish()
+	if !b.stopped {
+		p.judge()
+	}
+	return b.stopped, nil
+}
+
+// rows plans a source: one pass to screen it, one to plan.
+func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
+	screener, found, err := p.screening(ctx)
+	if err != nil {
+		return err
+	}
+	second := pass{source: p.source, worker: p.planner(p.table), collect: func(c *chunk) (bool, error) { return p.collect(b, c) }}
+	if screener != nil {
+		defer func() { err = errors.Join(err, screener.Close()) }()
+		second.left = found.Left(ctx)
+	}
+	if err := second.run(ctx, p.spec.Workers); err != nil {
+		return fmt.Errorf("read %s: %w", p.recipientsFile(), err)
+	}
+	if found != nil {
+		for i := range p.summary.lists {
+			p.summary.lists[i].Matched = found.Matched(i)
+		}
+	}
+	return nil
+}
+
+// preview keeps the first message for the summary.
+func (p *Plan) preview(d campaign.Delivery) {
+	texts, err := p.renderer(p.table).texts(p.table, d.Recipients[0].Cells)
+	if err == nil {
+		p.summary.first = &message{Texts: texts, Recipients: slices.Clone(d.Recipients)}
+	}
+}
+
+// judge adds the problems that only the whole plan shows.
+func (p *Plan) judge() {
+	s, c := p.summary, p.spec.Campaign
+	for _, id := range slices.Sorted(slices.Values(p.spec.To)) {
+		if !s.found[id] {
+			s.found[id] = true
+			s.problem(campaign.Diagnostic{File: p.recipientsFile(), Rule: "unknown-recipient",
+				Message: fmt.Sprintf("there is no recipient with the id %s", campaign.Mask(id)),
+				Hint:    "a trial names recipients of the campaign by the value of " + p.table.columns[0]})
+		}
+	}
+	if n := s.totals.Recipients - s.totals.Skipped - s.invalid; c.Policy.MaxRecipients > 0 && n > int64(c.Policy.MaxRecipients) {
+		what := "recipients"
+		if p.spec.Layout.Groups {
+			what = "user groups (not people)"
+		}
+		s.problem(p.at(campaign.Problem{Pointer: "/delivery/max_recipients", Rule: "max-recipients",
+			Message: fmt.Sprintf("the campaign is for %d %s, more than max_recipients allows: %d", n, what, c.Policy.MaxRecipients),
+			Hint:    "check the recipients; if they are right, raise max_recipients under delivery"}))
+	}
+	for i, l := range s.lists {
+		if campaign.HasErrors(s.problems) {
+			break // a list that could not be read matches nothing
+		}
+		if !l.Suppress && l.Matched == 0 && p.to == nil {
+			s.problem(p.at(campaign.Problem{Pointer: fmt.Sprintf("/recipients/exclude/%d", i), Rule: "exclusion-matched-nothing", Warning: true,
+				Message: fmt.Sprintf("%s leaves nobody out: none of its entries is among the recipients", l.File),
+				Hint:    "check that both files identify recipients by the same values"}))
+		}
+	}
+}
+
+// dedupe names the fields that identify a recipient; none: no deduplication.
+func (p *Plan) dedupe() []string {
+	if p.spec.Campaign.Recipients.DedupeDefault {
+		return p.spec.Layout.Identity
+	}
+	return p.spec.Campaign.Recipients.Dedupe
+}

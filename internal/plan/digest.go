@@ -1,0 +1,255 @@
+package plan
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"maps"
+	"slices"
+	"strings"
+
+	"campaign/internal/campaign"
+)
+
+// Digest is over everything that the plan depends on: decoded values, text with
+// line endings normalised, the content of recipients, exclusion and suppression
+// files, the account without secrets and without what only says how fast and by
+// which way requests go. It is the same on any machine and system: lower-case
+// hex of a SHA-256.
+func (p *Plan) Digest(ctx context.Context) (string, error) {
+	d := &digester{hash: sha256.New()}
+	d.number("planner", Version)
+	d.text("project", p.spec.Project)
+	d.text("profile", p.spec.Profile)
+	d.text("occurrence", p.spec.Occurrence.Label)
+	d.text("zone", p.spec.Zone.String())
+	d.texts("to", slices.Compact(slices.Sorted(slices.Values(p.spec.To))))
+	if err := d.campaign(p.spec.Campaign); err != nil {
+		return "", err
+	}
+	if err := d.account(p.spec.Account); err != nil {
+		return "", err
+	}
+	p.digestLayout(d)
+	for _, g := range p.spec.Groups {
+		d.number("group", g.ID)
+		d.texts("group", []string{g.Title, g.Department, g.Type})
+		d.number("people", g.People)
+	}
+	if !p.spec.Layout.Groups {
+		if err := p.digestSources(ctx, d); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(d.hash.Sum(nil)), nil
+}
+
+// digestSources adds the content of the files.
+func (p *Plan) digestSources(ctx context.Context, d *digester) error {
+	source, err := p.open()
+	if err != nil {
+		return err
+	}
+	sum, err := source.Digest(ctx)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.recipientsFile(), err)
+	}
+	d.text("recipients", sum)
+	for _, l := range p.lists() {
+		source, err := p.spec.Open(l.File)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", l.File, err)
+		}
+		sum, err := source.Digest(ctx)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", l.File, err)
+		}
+		d.text("list", sum)
+	}
+	return nil
+}
+
+func (p *Plan) digestLayout(d *digester) {
+	l := &p.spec.Layout
+	d.flag("groups", l.Groups)
+	for _, f := range l.Fields {
+		d.text("field", f.Name)
+		d.flag("required", f.Required)
+	}
+	d.texts("identity", l.Identity)
+	for _, t := range l.Texts {
+		d.texts("text", []string{t.Pointer, t.File, lines(t.Source)})
+		d.number("escape", int64(t.Escape))
+		d.number("limit", int64(t.Limit))
+		d.flag("required", t.Required)
+	}
+}
+
+// digester writes labelled values, each with its length, so that two different
+// inputs never give the same bytes.
+type digester struct {
+	hash hash.Hash
+	buf  []byte
+}
+
+func (d *digester) text(label, v string) {
+	d.buf = d.buf[:0]
+	for _, s := range [...]string{label, v} {
+		d.buf = binary.AppendUvarint(d.buf, uint64(len(s)))
+		d.buf = append(d.buf, s...)
+	}
+	d.hash.Write(d.buf)
+}
+
+func (d *digester) number(label string, n int64) { d.text(label, fmt.Sprint(n)) }
+
+func (d *digester) flag(label string, v bool) { d.text(label, fmt.Sprint(v)) }
+
+func (d *digester) texts(label string, vs []string) {
+	d.number(label, int64(len(vs)))
+	for _, v := range vs {
+		d.text(label, v)
+	}
+}
+
+func (d *digester) mapping(label string, m map[string]string) {
+	d.number(label, int64(len(m)))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		d.text(k, lines(m[k]))
+	}
+}
+
+// lines normalises line endings and drops a byte order mark.
+func lines(s string) string {
+	s = strings.TrimPrefix(s, "\uFEFF")
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+}
+
+func (d *digester) campaign(c *campaign.Campaign) error {
+	d.texts("campaign", []string{c.Name, c.Description, c.Channel.Type, c.Channel.Target})
+	d.mapping("labels", c.Labels)
+	if err := d.json("channel", c.Channel.Raw.JSON, false); err != nil {
+		return fmt.Errorf("channel: %w", err)
+	}
+	if err := d.json("content", c.Content.Raw.JSON, false); err != nil {
+		return fmt.Errorf("content: %w", err)
+	}
+	d.mapping("files", c.Content.Files)
+	d.mapping("vars", c.Vars)
+	r := &c.Recipients
+	d.text("recipients", r.File)
+	d.number("rows", int64(len(r.List)))
+	for _, row := range r.List {
+		d.mapping("row", row)
+	}
+	d.mapping("columns", r.Columns)
+	d.mapping("defaults", r.Defaults)
+	d.flag("dedupe", r.DedupeDefault)
+	d.texts("dedupe", r.Dedupe)
+	d.exclusions("exclude", r.Exclude)
+	if g := r.Groups; g != nil {
+		d.flag("disjoint", g.Disjoint)
+		for _, id := range g.IDs {
+			d.number("id", id)
+		}
+		if m := g.Match; m != nil {
+			d.texts("match", []string{m.Title, m.Department, m.Type, fmt.Sprint(m.AcceptChanges)})
+		}
+	}
+	pol := &c.Policy
+	for _, n := range []int64{int64(pol.Batch), int64(pol.Rate.N), int64(pol.Rate.Per), int64(pol.Concurrency), int64(pol.Timeout),
+		int64(pol.Retry.Attempts), int64(pol.Retry.Base), int64(pol.Retry.Cap), int64(pol.MaxRecipients)} {
+		d.number("policy", n)
+	}
+	return nil
+}
+
+func (d *digester) exclusions(label string, es []campaign.Exclusion) {
+	d.number(label, int64(len(es)))
+	for _, e := range es {
+		d.text("file", e.File)
+		d.mapping("columns", e.Columns)
+	}
+}
+
+// transport are the keys of an account that change how requests travel, never
+// what they say: a slower rate must not look like another plan.
+var transport = []string{"limits", "timeout", "proxy", "ca_file", "not_accepted"}
+
+func (d *digester) account(a campaign.Account) error {
+	d.texts("account", []string{a.Name, a.System})
+	d.flag("only", a.Only != nil)
+	d.texts("only", slices.Compact(slices.Sorted(slices.Values(a.Only))))
+	d.exclusions("suppress", a.Suppress)
+	if err := d.json("account", a.Raw.JSON, true); err != nil {
+		return fmt.Errorf("account %s: %w", a.Name, err)
+	}
+	return nil
+}
+
+// json adds a JSON object independently of the order of its keys; of an account
+// without the keys of transport and without secrets, where a reference to a
+// secret counts as one.
+func (d *digester) json(label string, raw []byte, account bool) error {
+	if len(raw) == 0 {
+		d.text(label, "")
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return err
+	}
+	if m, ok := v.(map[string]any); ok && account {
+		for _, key := range transport {
+			delete(m, key)
+		}
+		v = withoutSecrets(m)
+	}
+	out, err := json.Marshal(normalised(v)) // keys sorted
+	d.text(label, string(out))
+	return err
+}
+
+// normalised normalises line endings in every text.
+func normalised(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, sub := range v {
+			v[k] = normalised(sub)
+		}
+	case []any:
+		for i, sub := range v {
+			v[i] = normalised(sub)
+		}
+	case string:
+		return lines(v)
+	}
+	return v
+}
+
+// withoutSecrets replaces references to secrets (campaign.Credential). It takes
+// {file: …} of a suppression list for one too: those are in the digest by
+// themselves.
+func withoutSecrets(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, sub := range v {
+			if len(v) == 1 && slices.Contains([]string{"env", "file", "command", "oauth2"}, k) {
+				return "secret"
+			}
+			v[k] = withoutSecrets(sub)
+		}
+	case []any:
+		for i, sub := range v {
+			v[i] = withoutSecrets(sub)
+		}
+	}
+	return v
+}

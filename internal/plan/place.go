@@ -1,0 +1,82 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agnivade/levenshtein"
+
+	"campaign/internal/campaign"
+)
+
+// hasActions reports whether a text is a template at all. Other texts go out
+// as they are written.
+func hasActions(source string) bool { return strings.Contains(source, "{{") }
+
+// inText gives a fault of a text its place: exact in a file of its own and in a
+// value on one line of the campaign file, else the value's beginning.
+func (p *Plan) inText(i int, f fault) campaign.Diagnostic {
+	t := p.spec.Layout.Texts[i]
+	before := t.Source[:f.at]
+	if t.File != "" {
+		start := strings.LastIndexByte(before, '\n') + 1
+		line, _, _ := strings.Cut(t.Source[start:], "\n")
+		return campaign.Diagnostic{File: t.File, Line: strings.Count(before, "\n") + 1,
+			Col:  utf8.RuneCountInString(before[start:]) + 1,
+			Rule: f.rule, Message: f.message, Hint: f.hint, Source: line}
+	}
+	message := f.message
+	if lines := strings.Count(before, "\n"); lines > 0 {
+		message = fmt.Sprintf("%s (line %d of the text)", message, lines+1)
+	}
+	d := p.at(campaign.Problem{Pointer: t.Pointer, Rule: f.rule, Message: message, Hint: f.hint})
+	if f.at > 0 && d.Col > 0 && !strings.Contains(t.Source, "\n") {
+		from := len(prefix(d.Source, d.Col-1))
+		if at := strings.Index(d.Source[from:], t.Source); at >= 0 {
+			d.Col = utf8.RuneCountInString(d.Source[:from+at]) + utf8.RuneCountInString(before) + 1
+			d.EndCol = 0
+		}
+	}
+	return d
+}
+
+// inRow gives a problem of a row its place. It shows no cell and, for inline
+// lists, not the line that holds them.
+func (p *Plan) inRow(e *entry, f fault) campaign.Diagnostic {
+	message := fmt.Sprintf("row %d: %s", e.row, f.message)
+	if p.spec.Campaign.Recipients.File != "" {
+		return campaign.Diagnostic{File: p.spec.Campaign.Recipients.File, Line: e.line, Rule: f.rule, Message: message, Hint: f.hint}
+	}
+	d := p.at(campaign.Problem{Pointer: fmt.Sprintf("/recipients/list/%d", e.row-1), Rule: f.rule, Message: message, Hint: f.hint})
+	d.Source = ""
+	return d
+}
+
+// nearest gives the candidate that was probably meant, or nothing. Of equally
+// near ones it is the first.
+func nearest(name string, candidates []string) string {
+	best, distance := "", max(1, utf8.RuneCountInString(name)/3)+1
+	for _, c := range candidates {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(c)); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+// didYouMean is a hint for a name that is not there.
+func didYouMean(name string, candidates []string, format string) string {
+	if near := nearest(name, candidates); near != "" {
+		return fmt.Sprintf("did you mean "+format+"?", near)
+	}
+	if len(candidates) == 0 {
+		return ""
+	}
+	const shown = 20
+	list := candidates
+	if len(list) > shown {
+		list = append(list[:shown:shown], "…")
+	}
+	return "there are: " + strings.Join(list, ", ")
+}

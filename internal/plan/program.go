@@ -1,0 +1,370 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"io"
+	"net/url"
+	"strings"
+	"text/template/parse"
+	"time"
+
+	"campaign/internal/targets"
+)
+
+// program is a text that is ready to be rendered. Nodes are run directly: it is
+// many times faster than text/template, whose reflection costs microseconds a
+// recipient.
+type program struct {
+	nodes  []node
+	slots  []int // variables that it reads
+	values []printed
+	when   []expr
+	// html renders texts whose values stand where only html/template knows how to
+	// escape them (scripts, styles, whole URLs, attributes without quotes).
+	html *htmltemplate.Template
+}
+
+// node is literal text, a printed value, or a condition.
+type node struct {
+	literal string
+	value   *printed
+	escape  escaping
+	when    expr
+	then    []node
+	other   []node
+}
+
+// escaping is what a printed value goes through.
+type escaping uint8
+
+const (
+	asIs escaping = iota
+	query
+	htmlText  // as html/template in text and in attributes with quotes
+	htmlQuery // as html/template in the query of a URL in an attribute
+)
+
+// frame is what a program runs on. It is used by one goroutine at a time.
+type frame struct {
+	zone  *time.Location
+	slots []binding
+	cells []string // of the recipient, in the order of the run's columns
+	stack []value
+}
+
+// binding is where a variable comes from.
+type binding struct {
+	cell  int // index into the recipient's cells; negative: the value is constant
+	name  string
+	value value
+}
+
+func (f *frame) variable(slot int) value {
+	b := &f.slots[slot]
+	if b.cell < 0 {
+		return b.value
+	}
+	return value{text: f.cells[b.cell], name: b.name}
+}
+
+// program builds the nodes from a tree that list has checked and numbered.
+func (c *compiler) program(tree *parse.Tree, escape targets.Escape) (*program, []fault) {
+	p := &program{slots: c.slots, values: c.values, when: c.when}
+	e := asIs
+	switch escape {
+	case targets.URL:
+		e = query
+	case targets.HTML:
+		t, f := escapeHTML(tree)
+		if f != nil {
+			return nil, []fault{c.locate(*f)}
+		}
+		p.html = t
+	}
+	nodes, native := p.build(tree.Root, e)
+	p.nodes = nodes
+	if native {
+		p.html = nil
+	}
+	return p, nil
+}
+
+// build turns a tree into nodes. It reports whether it knows every escaping.
+func (p *program) build(l *parse.ListNode, e escaping) ([]node, bool) {
+	if l == nil {
+		return nil, true
+	}
+	var nodes []node
+	native := true
+	for _, n := range l.Nodes {
+		switch n := n.(type) {
+		case *parse.TextNode:
+			nodes = append(nodes, node{literal: string(n.Text)})
+		case *parse.ActionNode:
+			known := true
+			how := e
+			if p.html != nil {
+				how, known = escapers(n.Pipe)
+			}
+			native = native && known
+			nodes = append(nodes, node{value: &p.values[pipeNumber(n.Pipe)], escape: how})
+		case *parse.IfNode:
+			then, a := p.build(n.List, e)
+			other, b := p.build(n.ElseList, e)
+			native = native && a && b
+			nodes = append(nodes, node{when: p.when[pipeNumber(n.Pipe)], then: then, other: other})
+		}
+	}
+	return nodes, native
+}
+
+// pipeNumber reads what numbered wrote.
+func pipeNumber(p *parse.PipeNode) int {
+	return int(p.Cmds[0].Args[1].(*parse.NumberNode).Int64)
+}
+
+// escapers reads the functions that html/template has put behind a value.
+func escapers(p *parse.PipeNode) (escaping, bool) {
+	var chain []string
+	for _, cmd := range p.Cmds[1:] {
+		id, ok := cmd.Args[0].(*parse.IdentifierNode)
+		if !ok {
+			return asIs, false
+		}
+		chain = append(chain, strings.TrimPrefix(id.Ident, "_html_template_"))
+	}
+	switch strings.Join(chain, "|") {
+	case "htmlescaper", "rcdataescaper", "attrescaper":
+		return htmlText, true
+	case "urlescaper|attrescaper":
+		return htmlQuery, true
+	}
+	return asIs, false
+}
+
+// append renders the program for the frame's recipient behind dst, adding at
+// most maxOutput bytes.
+func (p *program) append(dst []byte, f *frame) ([]byte, error) {
+	limit := len(dst) + maxOutput
+	if p.html == nil {
+		return appendNodes(dst, limit, p.nodes, f)
+	}
+	w := &bounded{buf: dst, limit: limit}
+	if err := p.html.Execute(w, htmlData{p, f}); err != nil {
+		var m *misfit
+		if errors.As(err, &m) {
+			return w.buf, m
+		}
+		return w.buf, fmt.Errorf("render html: %w", err)
+	}
+	if strings.Contains(string(w.buf[len(dst):]), unsafeMark) {
+		return w.buf, &misfit{rule: ruleContext, message: "a value is not safe where it stands in the HTML",
+			hint: "a value cannot choose a URL's scheme, an attribute's name or a style: write those in the content itself"}
+	}
+	return w.buf, nil
+}
+
+// unsafeMark stands in html/template's output for values that it refuses
+// (html/template documentation, ErrorCode and URL filtering).
+const unsafeMark = "ZgotmplZ"
+
+func appendNodes(dst []byte, limit int, nodes []node, f *frame) (_ []byte, err error) {
+	for i := range nodes {
+		n := &nodes[i]
+		switch {
+		case n.value != nil:
+			dst, err = appendValue(dst, n, f)
+		case n.when != nil:
+			var v value
+			if v, err = n.when(f); err == nil {
+				branch := n.other
+				if v.holds() {
+					branch = n.then
+				}
+				dst, err = appendNodes(dst, limit, branch, f)
+			}
+		default:
+			dst = append(dst, n.literal...)
+		}
+		if err != nil {
+			return dst, err
+		}
+		if len(dst) > limit {
+			return dst, errTooLarge
+		}
+	}
+	return dst, nil
+}
+
+var errTooLarge = &misfit{rule: "too-large", message: fmt.Sprintf("the rendered text is longer than %d bytes", maxOutput)}
+
+func appendValue(dst []byte, n *node, f *frame) ([]byte, error) {
+	var s string
+	if n.value.slot >= 0 && f.slots[n.value.slot].cell >= 0 {
+		b := &f.slots[n.value.slot]
+		if s = f.cells[b.cell]; blank(s) {
+			v := f.variable(n.value.slot)
+			return dst, v.empty()
+		}
+	} else {
+		v, err := n.value.expr(f)
+		if err != nil {
+			return dst, err
+		}
+		if v.missing() {
+			return dst, v.empty()
+		}
+		s = v.String()
+	}
+	switch n.escape {
+	case query:
+		return append(dst, url.QueryEscape(s)...), nil
+	case htmlText:
+		return appendHTML(dst, s), nil
+	case htmlQuery:
+		return appendPercent(dst, s), nil
+	}
+	return append(dst, s...), nil
+}
+
+// appendHTML escapes as html/template's htmlescaper.
+func appendHTML(dst []byte, s string) []byte {
+	from := 0
+	for i := range len(s) {
+		var to string
+		switch s[i] {
+		case '"':
+			to = "&#34;"
+		case '&':
+			to = "&amp;"
+		case '\'':
+			to = "&#39;"
+		case '+':
+			to = "&#43;"
+		case '<':
+			to = "&lt;"
+		case '>':
+			to = "&gt;"
+		case 0:
+			to = "\uFFFD"
+		default:
+			continue
+		}
+		dst = append(append(dst, s[from:i]...), to...)
+		from = i + 1
+	}
+	return append(dst, s[from:]...)
+}
+
+// appendPercent escapes as html/template's urlescaper: all but the unreserved
+// characters of RFC 3986, section 2.3.
+func appendPercent(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	for i := range len(s) {
+		c := s[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
+			dst = append(dst, c)
+			continue
+		}
+		dst = append(dst, '%', hex[c>>4], hex[c&15])
+	}
+	return dst
+}
+
+// htmlData is what html/template runs on: the numbered pipelines call it.
+type htmlData struct {
+	program *program
+	frame   *frame
+}
+
+// Value gives the text of a printed value.
+func (d htmlData) Value(n int) (string, error) {
+	v, err := d.program.values[n].expr(d.frame)
+	if err == nil && v.missing() {
+		err = v.empty()
+	}
+	return v.String(), err
+}
+
+// When decides a condition.
+func (d htmlData) When(n int) (bool, error) {
+	v, err := d.program.when[n](d.frame)
+	return v.holds(), err
+}
+
+// probe renders nothing: executing with it makes html/template escape.
+type probe struct{}
+
+func (probe) Value(int) string { return "" }
+func (probe) When(int) bool    { return false }
+
+// escapeHTML lets html/template decide how each value is escaped; it edits the
+// tree in place.
+func escapeHTML(tree *parse.Tree) (*htmltemplate.Template, *fault) {
+	t, err := htmltemplate.New("text").AddParseTree("text", tree)
+	if err == nil {
+		err = t.Execute(io.Discard, probe{})
+	}
+	var e *htmltemplate.Error
+	switch {
+	case errors.As(err, &e):
+		f := &fault{at: e.Line, rule: ruleContext, message: "the HTML around a value is not clear", hint: htmlHints[e.ErrorCode]}
+		if e.Node != nil {
+			f.at = -int(e.Node.Position())
+		}
+		return nil, f
+	case err != nil:
+		return nil, &fault{rule: ruleContext, message: "the HTML cannot be escaped"}
+	}
+	return t, nil
+}
+
+var htmlHints = map[htmltemplate.ErrorCode]string{
+	htmltemplate.ErrAmbigContext:   "write the beginning of the URL before the value, for example https://host/?id=",
+	htmltemplate.ErrBadHTML:        "check quotes and brackets of the tag",
+	htmltemplate.ErrBranchEnd:      "both branches of an {{ if }} must end in the same place: close tags and quotes in the branch that opens them",
+	htmltemplate.ErrEndContext:     "the text ends inside a tag, an attribute, a comment, a script or a style: close it",
+	htmltemplate.ErrPartialCharset: "a character class of a regular expression must be whole",
+	htmltemplate.ErrPartialEscape:  "an escape such as \\n must be whole",
+	htmltemplate.ErrSlashAmbig:     "a slash after a value could be a division or a regular expression",
+}
+
+// locate turns a fault of escapeHTML, whose place is a line or the negative of
+// an offset, into one with an offset.
+func (c *compiler) locate(f fault) fault {
+	if f.at <= 0 {
+		f.at = min(-f.at, len(c.source))
+		return f
+	}
+	rest := c.source
+	for line := f.at; line > 1; line-- {
+		_, after, ok := strings.Cut(rest, "\n")
+		if !ok {
+			break
+		}
+		rest = after
+	}
+	f.at = len(c.source) - len(rest)
+	return f
+}
+
+// bounded is a writer that refuses to grow past its limit.
+type bounded struct {
+	buf   []byte
+	limit int
+}
+
+func (w *bounded) Write(p []byte) (int, error) {
+	if len(w.buf)+len(p) > w.limit {
+		return 0, errTooLarge
+	}
+	w.buf = append(w.buf, p...)
+	return len(p), nil
+}
+
+// WriteString saves io.WriteString a copy.
+func (w *bounded) WriteString(s string) (int, error) {
+	return w.Write([]byte(s))
+}

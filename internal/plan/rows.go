@@ -1,0 +1,112 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"campaign/internal/campaign"
+	"campaign/internal/recipients"
+)
+
+// entry is one row on its way through the pipeline.
+type entry struct {
+	row      int64
+	line     int
+	from, to int // its raw cells in the chunk
+	left     recipients.Left
+	// What the workers make of it:
+	ignored  bool                  // a trial does not name it
+	problems []campaign.Diagnostic // it is in no delivery
+	skip     string                // why no delivery covers it
+	cells    []string              // in the order of the run's columns
+	content  content
+	mark     mark
+}
+
+// Reasons of skips, as the part before the colon (campaign.Skip).
+const (
+	skipDuplicate  = "duplicate"
+	skipExcluded   = "excluded"
+	skipSuppressed = "suppressed"
+	skipNotAllowed = "not-allowed"
+)
+
+// recipient fills cells, one a column, from a row's raw cells: normalised
+// fields first. It reports whether the row counts at all, and what is wrong
+// with it. Both passes over a source take their decisions here.
+func (p *Plan) recipient(t *table, e *entry, raw, cells []string) {
+	e.ignored, e.problems = false, nil
+	for i, source := range t.sources {
+		v := ""
+		if source >= 0 && source < len(raw) {
+			v = raw[source]
+		}
+		if i < len(p.spec.Layout.Fields) {
+			v = p.field(t, e, i, v)
+		} else if t.defaults[i] != "" && blank(v) {
+			v = t.defaults[i]
+		}
+		cells[i] = v
+		if i == 0 && p.to != nil && !p.to[v] {
+			e.ignored, e.problems = true, nil
+			return
+		}
+	}
+}
+
+// field gives a field's normal form.
+func (p *Plan) field(t *table, e *entry, i int, v string) string {
+	f := &p.spec.Layout.Fields[i]
+	if blank(v) {
+		if v = t.defaults[i]; v == "" && f.Required {
+			e.problems = append(e.problems, p.inRow(e, fault{rule: "empty-required",
+				message: fmt.Sprintf("%s is empty", p.fieldName(i)), hint: "fill the cell, or give defaults: a value for such rows"}))
+		}
+		return v
+	}
+	v = strings.TrimSpace(v)
+	if f.Parse == nil {
+		return v
+	}
+	normal, err := f.Parse(v)
+	if err != nil {
+		e.problems = append(e.problems, p.inRow(e, fault{rule: "bad-value", message: fmt.Sprintf("%s %s", p.fieldName(i), err)}))
+	}
+	return normal
+}
+
+// fieldName names a field, with its column where that has another name.
+func (p *Plan) fieldName(i int) string {
+	name := p.spec.Layout.Fields[i].Name
+	if h, ok := p.spec.Campaign.Recipients.Columns[name]; ok && h != name {
+		return fmt.Sprintf("%s (column %q)", name, h)
+	}
+	return name
+}
+
+// decide says what becomes of a row: a skip, a problem, or its content.
+func (p *Plan) decide(t *table, r *renderer, e *entry) {
+	e.skip = ""
+	if e.ignored || len(e.problems) > 0 {
+		return
+	}
+	switch {
+	case p.only != nil && !p.only[e.cells[0]]:
+		e.skip = skipNotAllowed + ": the account's only list"
+		return
+	case e.left.Reason == recipients.Excluded:
+		e.skip = p.listReason(e.left.List)
+		return
+	case e.left.Reason == recipients.Duplicate:
+		e.skip = fmt.Sprintf("%s: row %d", skipDuplicate, e.left.First)
+		return
+	}
+	c, at, err := r.content(t, e.cells)
+	if err != nil {
+		f := faultOf(err)
+		f.message = fmt.Sprintf("%s: %s", strings.TrimPrefix(p.spec.Layout.Texts[at].Pointer, "/"), f.message)
+		e.problems = append(e.problems, p.inRow(e, f))
+		return
+	}
+	e.content, e.mark = c, r.mark(e.row, e.cells)
+}

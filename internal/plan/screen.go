@@ -1,0 +1,296 @@
+package plan
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"campaign/internal/campaign"
+	"campaign/internal/recipients"
+	"campaign/internal/targets"
+)
+
+// list is an exclusion list: of the campaign, or the account's suppression.
+type list struct {
+	campaign.Exclusion
+	suppress bool
+	source   recipients.Source
+	kind     uint8 // which columns its keys are made of: index into screen.kinds
+	cells    []int // the list's own columns, in the order of the kind's
+}
+
+// lists are the campaign's exclusions, then the account's suppressions: a list's
+// number is its place here.
+func (p *Plan) lists() []list {
+	var all []list
+	if p.spec.Layout.Groups {
+		return nil
+	}
+	for _, e := range p.spec.Campaign.Recipients.Exclude {
+		all = append(all, list{Exclusion: e})
+	}
+	for _, e := range p.spec.Account.Suppress {
+		all = append(all, list{Exclusion: e, suppress: true})
+	}
+	return all
+}
+
+// listReason is the reason of a skip because of list i.
+func (p *Plan) listReason(i int) string {
+	if n := len(p.spec.Campaign.Recipients.Exclude); i >= n {
+		return skipSuppressed + ": " + p.spec.Account.Suppress[i-n].File
+	}
+	return skipExcluded + ": " + p.spec.Campaign.Recipients.Exclude[i].File
+}
+
+// screen finds duplicates and exclusions: the first pass over the source.
+type screen struct {
+	plan   *Plan
+	table  *table
+	kinds  [][]int // columns of the run that a key is made of; the first is the dedupe key
+	dedupe bool
+}
+
+// screening runs the first pass; both results are nil when nothing can leave a
+// row out. The caller closes the screener.
+func (p *Plan) screening(ctx context.Context) (recipients.Screener, recipients.Screening, error) {
+	s := &screen{plan: p, table: p.table, kinds: [][]int{p.table.identity}, dedupe: len(p.table.identity) > 0}
+	lists := p.lists()
+	if !s.dedupe && len(lists) == 0 {
+		return nil, nil, nil
+	}
+	screener := p.newScreener()
+	found, err := s.run(ctx, screener, lists)
+	if err != nil {
+		return nil, nil, errors.Join(err, screener.Close())
+	}
+	return screener, found, nil
+}
+
+func (s *screen) run(ctx context.Context, screener recipients.Screener, lists []list) (recipients.Screening, error) {
+	for i := range lists {
+		if err := s.exclude(ctx, screener, i, &lists[i]); err != nil {
+			return nil, fmt.Errorf("read %s: %w", lists[i].File, err)
+		}
+	}
+	err := pass{source: s.plan.source, worker: s.keys, collect: func(c *chunk) (bool, error) {
+		return true, s.feed(screener, c)
+	}}.run(ctx, s.plan.spec.Workers)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.plan.recipientsFile(), err)
+	}
+	return screener.Finish(ctx)
+}
+
+// keys makes the work of the first pass: the rows' keys, one of each kind.
+// Workers keep their memory for the cells, which nobody else sees.
+func (s *screen) keys() func(*chunk) {
+	cells := make([]string, len(s.table.columns))
+	return func(c *chunk) {
+		c.keys, c.ends = c.keys[:0], c.ends[:0]
+		for i := range c.entries {
+			e := &c.entries[i]
+			counts := e.from >= 0
+			if counts {
+				s.plan.recipient(s.table, e, c.raw[e.from:e.to], cells)
+				counts = !e.ignored && len(e.problems) == 0 && (s.plan.only == nil || s.plan.only[cells[0]])
+			}
+			for _, kind := range s.kinds {
+				if counts {
+					c.keys = appendKey(c.keys, kind, cells)
+				}
+				c.ends = append(c.ends, len(c.keys))
+			}
+		}
+	}
+}
+
+// appendKey appends the key of the given cells, or nothing when all are empty.
+func appendKey(dst []byte, at []int, cells []string) []byte {
+	empty := true
+	for _, i := range at {
+		empty = empty && blank(cells[i])
+	}
+	if empty {
+		return dst
+	}
+	for _, i := range at {
+		v := strings.TrimSpace(cells[i])
+		dst = binary.AppendUvarint(dst, uint64(len(v)))
+		dst = append(dst, v...)
+	}
+	return dst
+}
+
+func (s *screen) feed(screener recipients.Screener, c *chunk) error {
+	from, n := 0, 0
+	for i := range c.entries {
+		for kind := range s.kinds {
+			to := c.ends[n]
+			n++
+			if to > from {
+				if err := screener.Row(c.entries[i].row, uint8(kind), c.keys[from:to], kind == 0 && s.dedupe); err != nil {
+					return err
+				}
+			}
+			from = to
+		}
+	}
+	return nil
+}
+
+// exclude feeds one list. Its rows must have every value that its keys are
+// made of: an entry that matches nobody would reach somebody who opted out.
+func (s *screen) exclude(ctx context.Context, screener recipients.Screener, number int, l *list) error {
+	if ok, err := s.open(ctx, l); err != nil || !ok {
+		return err
+	}
+	kind := s.kinds[l.kind]
+	values := make([]string, len(s.table.columns))
+	var key []byte
+	for row, err := range l.source.Rows(ctx) {
+		var d campaign.Diagnostic
+		if errors.As(err, &d) {
+			s.plan.summary.problem(d)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !s.values(l, row, kind, values) {
+			continue
+		}
+		key = appendKey(key[:0], kind, values)
+		if err := screener.Exclude(number, l.kind, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// values puts the normal forms of a list's row where a recipient has them.
+func (s *screen) values(l *list, row recipients.Row, kind []int, values []string) bool {
+	ok := true
+	for i, column := range kind {
+		v := strings.TrimSpace(row.Cells[l.cells[i]])
+		rule, complaint := "", ""
+		if v == "" {
+			rule, complaint = "empty-required", "is empty"
+		} else if f := s.field(column); f != nil && f.Parse != nil {
+			normal, err := f.Parse(v)
+			if err != nil {
+				rule, complaint = "bad-value", err.Error()
+			}
+			v = normal
+		}
+		if rule != "" {
+			s.plan.summary.problem(campaign.Diagnostic{File: l.File, Line: row.Line, Rule: rule,
+				Message: fmt.Sprintf("row %d: %s %s", row.Row, s.table.columns[column], complaint)})
+			ok = false
+		}
+		values[column] = v
+	}
+	return ok
+}
+
+func (s *screen) field(column int) *targets.Field {
+	if column < len(s.plan.spec.Layout.Fields) {
+		return &s.plan.spec.Layout.Fields[column]
+	}
+	return nil
+}
+
+// open opens a list and finds what its keys are made of: those fields of the
+// layout's identity that it has, else those of the dedupe key.
+func (s *screen) open(ctx context.Context, l *list) (bool, error) {
+	source, err := s.plan.spec.Open(l.File)
+	if err != nil {
+		return false, err
+	}
+	l.source = source
+	header, ds, err := source.Columns(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range ds {
+		s.plan.summary.problem(d)
+	}
+	if campaign.HasErrors(ds) {
+		return false, nil
+	}
+	if ds := missingColumns(l, header); len(ds) > 0 {
+		for _, d := range ds {
+			s.plan.summary.problem(d)
+		}
+		return false, nil
+	}
+	var identity []int
+	for _, name := range s.plan.spec.Layout.Identity {
+		if i := slices.Index(s.table.columns, name); i >= 0 {
+			identity = append(identity, i)
+		}
+	}
+	kind, cells := s.have(l, header, identity)
+	if len(kind) == 0 {
+		kind, cells = s.have(l, header, s.table.identity)
+	}
+	if len(kind) == 0 {
+		s.plan.summary.problem(s.noIdentity(l, append(identity, s.table.identity...)))
+		return false, nil
+	}
+	at := slices.IndexFunc(s.kinds, func(k []int) bool { return slices.Equal(k, kind) })
+	if at < 0 {
+		at = len(s.kinds)
+		s.kinds = append(s.kinds, kind)
+	}
+	if at > 255 {
+		return false, errors.New("too many exclusion lists with different columns")
+	}
+	l.kind, l.cells = uint8(at), cells
+	return true, nil
+}
+
+// missingColumns complains about columns that a list is said to have.
+func missingColumns(l *list, header []string) (ds []campaign.Diagnostic) {
+	for _, name := range slices.Sorted(maps.Keys(l.Columns)) {
+		if !slices.Contains(header, l.Columns[name]) {
+			ds = append(ds, campaign.Diagnostic{File: l.File, Line: 1, Rule: "missing-column",
+				Message: fmt.Sprintf("there is no column %q for %s", l.Columns[name], name), Hint: didYouMean(l.Columns[name], header, "%q")})
+		}
+	}
+	return ds
+}
+
+// have gives those of the wanted columns that a list has, and where.
+func (s *screen) have(l *list, header []string, wanted []int) (kind, cells []int) {
+	for _, column := range wanted {
+		name := s.table.columns[column]
+		tries := []string{l.Columns[name]}
+		if tries[0] == "" {
+			tries = []string{s.plan.spec.Campaign.Recipients.Columns[name], name}
+		}
+		for _, h := range tries {
+			if i := slices.Index(header, h); i >= 0 && h != "" && !slices.Contains(kind, column) {
+				kind, cells = append(kind, column), append(cells, i)
+				break
+			}
+		}
+	}
+	return kind, cells
+}
+
+func (s *screen) noIdentity(l *list, wanted []int) campaign.Diagnostic {
+	var names []string
+	for _, column := range wanted {
+		if name := s.table.columns[column]; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return campaign.Diagnostic{File: l.File, Line: 1, Rule: "missing-column",
+		Message: "nothing in this list says who is left out: it has no column " + strings.Join(names, " or "),
+		Hint:    fmt.Sprintf("name the column where the list is given: {file: %s, columns: {%s: HEADER}}", l.File, names[0])}
+}

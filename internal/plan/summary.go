@@ -1,0 +1,123 @@
+package plan
+
+import (
+	"maps"
+	"strings"
+
+	"campaign/internal/campaign"
+	"campaign/internal/targets"
+)
+
+// Bounds of a summary.
+const (
+	problemsPerRule = 50     // kept; the others are counted
+	maxContents     = 65_536 // contents counted exactly
+)
+
+// Summary is what a plan comes to. It is complete once Blocks has ended.
+type Summary struct {
+	Totals  campaign.Totals
+	Invalid int64            // rows with problems, in no delivery and no skip
+	Skipped map[string]int64 // rows by the code of their reason
+	Lists   []List
+	// Personalised: the content depends on the recipient.
+	Personalised bool
+	// Contents is how many different contents there are; with More there are at
+	// least that many.
+	Contents int64
+	More     bool
+	// SharedRequests is how many requests there would be if all recipients got the
+	// same content.
+	SharedRequests int64
+	// Problems has at most 50 of a rule, sorted; Counts has how many there were.
+	Problems []campaign.Diagnostic
+	Counts   map[string]int64
+	First    *targets.Message // of the first delivery; nil: there is none
+}
+
+// List is an exclusion list and how many rows it matched. None is suspicious:
+// it may be for another campaign, or identify people differently.
+type List struct {
+	File     string
+	Suppress bool // the account's
+	Matched  int64
+}
+
+type message = targets.Message
+
+// summary counts while blocks are made.
+type summary struct {
+	totals   campaign.Totals
+	invalid  int64
+	skipped  map[string]int64
+	lists    []List
+	contents map[[8]byte]struct{}
+	last     content
+	more     bool
+	problems []campaign.Diagnostic
+	counts   map[string]int64
+	found    map[string]bool // ids that a trial names
+	first    *message
+}
+
+func (p *Plan) newSummary() *summary {
+	s := &summary{skipped: map[string]int64{}, contents: map[[8]byte]struct{}{}, counts: map[string]int64{}, found: map[string]bool{}}
+	for _, l := range p.lists() {
+		s.lists = append(s.lists, List{File: l.File, Suppress: l.suppress})
+	}
+	return s
+}
+
+// problem keeps a problem, or only counts it.
+func (s *summary) problem(d campaign.Diagnostic) {
+	s.counts[d.Rule]++
+	if s.counts[d.Rule] <= problemsPerRule {
+		s.problems = append(s.problems, d)
+	}
+}
+
+func (s *summary) skip(reason string) {
+	s.totals.Skipped++
+	code, _, _ := strings.Cut(reason, ":")
+	s.skipped[code]++
+}
+
+// deliver counts a recipient's content.
+func (s *summary) deliver(c content) {
+	if c == s.last || s.more {
+		return
+	}
+	s.last = c
+	key := [8]byte(c[:8])
+	if _, ok := s.contents[key]; ok {
+		return
+	}
+	if len(s.contents) >= maxContents {
+		s.more = true
+		return
+	}
+	s.contents[key] = struct{}{}
+}
+
+func (s *summary) block(b *campaign.Block) {
+	s.totals.Blocks++
+	s.totals.Requests += int64(len(b.Deliveries))
+}
+
+// Summary says what the plan came to when Blocks was last used.
+func (p *Plan) Summary() Summary {
+	s := p.summary
+	delivered := s.totals.Recipients - s.totals.Skipped - s.invalid
+	batch := int64(max(p.spec.Campaign.Policy.Batch, 1))
+	if g := p.spec.Campaign.Recipients.Groups; p.spec.Layout.Groups && (g == nil || !g.Disjoint) {
+		batch = max(delivered, 1)
+	}
+	return Summary{
+		Totals: s.totals, Invalid: s.invalid, Skipped: maps.Clone(s.skipped), Lists: append([]List(nil), s.lists...),
+		Personalised: p.table != nil && !p.table.anybody,
+		Contents:     int64(len(s.contents)), More: s.more,
+		SharedRequests: (delivered + batch - 1) / batch,
+		Problems:       campaign.SortDiagnostics(append([]campaign.Diagnostic(nil), s.problems...)),
+		Counts:         maps.Clone(s.counts), First: s.first,
+	}
+}

@@ -1,0 +1,312 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"campaign/internal/campaign"
+	"campaign/internal/targets"
+)
+
+// table says how rows become recipients and where variables come from.
+type table struct {
+	columns  []string // of the run: Layout.Fields, then other headers
+	sources  []int    // by column: index in the source's rows, -1 for none; nil for groups and earlier plans
+	defaults []string // by column
+	slots    []binding
+	identity []int  // columns of the dedupe key; empty: no deduplication
+	prefix   []byte // over the texts that are the same for everybody
+	shared   []string
+	personal []bool // by text: depends on the recipient
+	anybody  bool   // no text depends on the recipient
+}
+
+// builtin are the variables that every template has.
+var builtin = []string{"campaign", "occurrence", "timezone"}
+
+// layOut maps a source's header to the run's columns. Header columns that no
+// field is read from keep their order and name.
+func (p *Plan) layOut(header []string) (*table, []campaign.Diagnostic) {
+	r := &p.spec.Campaign.Recipients
+	var ds []campaign.Diagnostic
+	index := map[string]int{}
+	for i, h := range header {
+		if _, ok := index[h]; !ok {
+			index[h] = i
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Columns)) {
+		if _, ok := index[r.Columns[name]]; !ok {
+			ds = append(ds, p.at(campaign.Problem{Pointer: pointer("/recipients/columns", name), Rule: "missing-column",
+				Message: fmt.Sprintf("%s has no column %q", p.recipientsFile(), r.Columns[name]),
+				Hint:    didYouMean(r.Columns[name], header, "%q")}))
+		}
+	}
+	t := &table{}
+	taken := map[int]bool{}
+	for _, f := range p.spec.Layout.Fields {
+		h, mapped := r.Columns[f.Name]
+		if !mapped {
+			h = f.Name
+		}
+		source, ok := index[h]
+		if !ok {
+			source = -1
+		}
+		fallback, hasDefault := r.Defaults[f.Name]
+		if !ok && !mapped && !hasDefault && f.Required {
+			ds = append(ds, p.noColumn(f.Name, header))
+		}
+		taken[source] = true
+		t.add(f.Name, source, p.normal(f, fallback))
+	}
+	alias := map[string]string{}
+	for name, h := range r.Columns {
+		if d, ok := r.Defaults[name]; ok {
+			alias[h] = d
+		}
+	}
+	for i, h := range header {
+		if taken[i] || index[h] != i {
+			continue
+		}
+		fallback, ok := r.Defaults[h]
+		if !ok {
+			fallback = alias[h]
+		}
+		t.add(h, i, fallback)
+	}
+	return t, ds
+}
+
+func (t *table) add(name string, source int, fallback string) {
+	t.columns = append(t.columns, name)
+	t.sources = append(t.sources, source)
+	t.defaults = append(t.defaults, fallback)
+}
+
+func (p *Plan) noColumn(name string, header []string) campaign.Diagnostic {
+	message := fmt.Sprintf("there is no column for %s, which each recipient needs", name)
+	hint := fmt.Sprintf("name its column: columns: {%s: HEADER}; %s", name, didYouMean(name, header, "%q"))
+	if f := p.spec.Campaign.Recipients.File; f != "" {
+		return campaign.Diagnostic{File: f, Line: 1, Rule: "missing-column", Message: message, Hint: strings.TrimSuffix(hint, "; ")}
+	}
+	return p.at(campaign.Problem{Pointer: "/recipients/list", Rule: "missing-column", Message: message,
+		Hint: fmt.Sprintf("give each recipient a key %s", name)})
+}
+
+// normal is the normal form of a default, which checkDefaults has checked.
+func (p *Plan) normal(f targets.Field, v string) string {
+	v = strings.TrimSpace(v)
+	if v != "" && f.Parse != nil {
+		v, _ = f.Parse(v)
+	}
+	return v
+}
+
+// checkDefaults checks the defaults of fields like cells.
+func (p *Plan) checkDefaults() (ds []campaign.Diagnostic) {
+	for _, f := range p.spec.Layout.Fields {
+		v, ok := p.spec.Campaign.Recipients.Defaults[f.Name]
+		if !ok || f.Parse == nil || blank(v) {
+			continue
+		}
+		if _, err := f.Parse(strings.TrimSpace(v)); err != nil {
+			ds = append(ds, p.at(campaign.Problem{Pointer: pointer("/recipients/defaults", f.Name), Rule: "bad-value",
+				Message: fmt.Sprintf("%s %s", f.Name, err)}))
+		}
+	}
+	return ds
+}
+
+// checkNames refuses names that templates already give a meaning.
+func (p *Plan) checkNames() (ds []campaign.Diagnostic) {
+	c := p.spec.Campaign
+	for place, names := range map[string]map[string]string{
+		"/vars": c.Vars, "/recipients/columns": c.Recipients.Columns, "/recipients/defaults": c.Recipients.Defaults,
+	} {
+		for name := range names {
+			if slices.Contains(builtin, name) {
+				ds = append(ds, p.at(campaign.Problem{Pointer: pointer(place, name), Key: true, Rule: "reserved-name",
+					Message: fmt.Sprintf(".%s is a variable that every template has", name), Hint: "choose another name"}))
+			}
+		}
+	}
+	return ds
+}
+
+// pointer appends a key to a JSON pointer (RFC 6901, section 3).
+func pointer(base, key string) string {
+	return base + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+}
+
+// bind resolves every variable against the table's columns, renders the texts
+// that are the same for everybody, and makes t the plan's table unless there are
+// errors, those that were found before included.
+func (p *Plan) bind(t *table, before []campaign.Diagnostic) (ds []campaign.Diagnostic) {
+	names, ds := p.variables(t)
+	if campaign.HasErrors(before) {
+		ds = nil // a column that is missing makes others look doubled
+	}
+	for _, s := range p.scope.slots {
+		b, message, hint := p.resolve(t, names, s)
+		t.slots = append(t.slots, b)
+		for _, u := range s.uses {
+			if message != "" {
+				ds = append(ds, p.inText(u.text, fault{at: u.at, rule: ruleVariable, message: message, hint: hint}))
+			}
+		}
+	}
+	ds = append(ds, p.bindIdentity(t, names)...)
+	ds = append(ds, p.idleDefaults(t)...)
+	if campaign.HasErrors(ds) || campaign.HasErrors(before) {
+		return ds
+	}
+	ds = append(ds, p.renderShared(t)...)
+	p.table = t
+	return ds
+}
+
+// variables names everything that a template can read, built-in ones apart.
+// The same name twice is an error.
+func (p *Plan) variables(t *table) (map[string]binding, []campaign.Diagnostic) {
+	c := p.spec.Campaign
+	var ds []campaign.Diagnostic
+	names := map[string]binding{}
+	twice := func(place, name, what string) {
+		ds = append(ds, p.at(campaign.Problem{Pointer: pointer(place, name), Key: true, Rule: "duplicate-variable",
+			Message: fmt.Sprintf("%s is also the name of %s", name, what), Hint: "rename one of the two: templates could not tell them apart"}))
+	}
+	if !p.spec.Layout.Groups {
+		renamed := map[string]bool{} // headers that have another name in templates
+		for name, h := range c.Recipients.Columns {
+			if name != h {
+				renamed[h] = true
+			}
+		}
+		for i, name := range t.columns {
+			if i < len(p.spec.Layout.Fields) || !renamed[name] {
+				names[name] = binding{cell: i, name: "." + name}
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Recipients.Columns)) {
+			cell := p.cellOf(t, c.Recipients.Columns[name])
+			b, ok := names[name]
+			if ok && cell >= 0 && b.cell != cell {
+				twice("/recipients/columns", name, "another column")
+			}
+			names[name] = binding{cell: cell, name: "." + name}
+		}
+		for name, v := range c.Recipients.Defaults {
+			if _, ok := names[name]; !ok && p.cellOf(t, name) < 0 {
+				names[name] = binding{cell: -1, value: value{text: v, name: "." + name}}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Vars)) {
+		if _, ok := names[name]; ok {
+			twice("/vars", name, "a column or default of the recipients")
+		}
+		names[name] = binding{cell: -1, value: value{text: c.Vars[name], name: "." + name}}
+	}
+	return names, ds
+}
+
+// cellOf gives the run's column that holds the source's column header, or -1.
+func (p *Plan) cellOf(t *table, header string) int {
+	fields := len(p.spec.Layout.Fields)
+	for i, f := range p.spec.Layout.Fields {
+		h, ok := p.spec.Campaign.Recipients.Columns[f.Name]
+		if (ok && h == header) || (!ok && f.Name == header) {
+			return i
+		}
+	}
+	if i := slices.Index(t.columns[min(fields, len(t.columns)):], header); i >= 0 {
+		return fields + i
+	}
+	return -1
+}
+
+// resolve says where a slot's variable comes from, or what is wrong with it.
+func (p *Plan) resolve(t *table, names map[string]binding, s slot) (b binding, message, hint string) {
+	if s.header {
+		cell := -1
+		if !p.spec.Layout.Groups {
+			cell = p.cellOf(t, s.name)
+		}
+		if cell < 0 {
+			return b, fmt.Sprintf("there is no column %q", s.name), didYouMean(s.name, t.columns, "%q")
+		}
+		return binding{cell: cell, name: fmt.Sprintf("column %q", s.name)}, "", ""
+	}
+	b, ok := names[s.name]
+	switch {
+	case slices.Contains(builtin, s.name) && ok:
+		return b, fmt.Sprintf(".%s could be the column or the variable that every template has", s.name),
+			fmt.Sprintf("give the column another name: columns: {NAME: %s}", s.name)
+	case ok:
+		return b, "", ""
+	}
+	v := value{name: "." + s.name}
+	switch s.name {
+	case "campaign":
+		v.text = p.spec.Campaign.Name
+	case "occurrence":
+		v.kind, v.at = moment, p.spec.Occurrence.Time.In(p.spec.Zone)
+	case "timezone":
+		v.text = p.spec.Zone.String()
+	default:
+		all := slices.AppendSeq(slices.Clone(builtin), maps.Keys(names))
+		slices.Sort(all)
+		hint := didYouMean(s.name, all, ".%s")
+		if p.spec.Layout.Groups {
+			return b, fmt.Sprintf("there is no variable .%s: user groups have no columns", s.name), hint
+		}
+		return b, fmt.Sprintf("there is no variable or column .%s", s.name), hint
+	}
+	return binding{cell: -1, value: v}, "", ""
+}
+
+// bindIdentity finds the columns of the dedupe key.
+func (p *Plan) bindIdentity(t *table, names map[string]binding) (ds []campaign.Diagnostic) {
+	if p.spec.Layout.Groups {
+		t.identity = []int{0}
+		return nil
+	}
+	for i, name := range p.dedupe() {
+		b, ok := names[name]
+		if !ok || b.cell < 0 {
+			ds = append(ds, p.at(campaign.Problem{Pointer: fmt.Sprintf("/recipients/dedupe/%d", i), Rule: "missing-column",
+				Message: fmt.Sprintf("there is no column %s to tell recipients apart by", name), Hint: didYouMean(name, t.columns, "%s")}))
+			continue
+		}
+		t.identity = append(t.identity, b.cell)
+	}
+	return ds
+}
+
+// idleDefaults refuses defaults that nothing reads: they are misspelt.
+func (p *Plan) idleDefaults(t *table) (ds []campaign.Diagnostic) {
+	r := &p.spec.Campaign.Recipients
+	for name := range r.Defaults {
+		_, mapped := r.Columns[name]
+		_, read := p.scope.index[slotKey{name, false}]
+		if !mapped && !read && p.cellOf(t, name) < 0 && !slices.Contains(t.columns, name) {
+			ds = append(ds, p.at(campaign.Problem{Pointer: pointer("/recipients/defaults", name), Key: true, Rule: ruleVariable,
+				Message: fmt.Sprintf("nothing reads %s: it is no field, column or variable", name), Hint: didYouMean(name, t.columns, "%s")}))
+		}
+	}
+	return ds
+}
+
+// overLimit reports whether s has more than limit characters; 0 is no limit.
+func overLimit(s []byte, limit int) (int, bool) {
+	if limit == 0 || len(s) <= limit {
+		return 0, false
+	}
+	n := utf8.RuneCount(s)
+	return n, n > limit
+}
