@@ -58,16 +58,14 @@ func prepare(root, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
+	// Failing to look or to remove does no harm.
+	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") || !strings.HasSuffix(e.Name(), stagedSuffix) {
 			continue
 		}
 		// Another process may be writing this very moment; a file that nobody has
-		// written to for an hour has no owner. Failing to remove it does no harm.
+		// written to for an hour has no owner.
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
 			_ = os.Remove(filepath.Join(dir, e.Name()))
 		}

@@ -2,10 +2,11 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"strconv"
+	"strings"
 	"time"
-	"unicode/utf8"
 
 	"campaign/internal/campaign"
 )
@@ -73,11 +74,7 @@ func (rw *recipientsWriter) line(l Line) error {
 }
 
 func (rw *recipientsWriter) end(r Report) error {
-	err := rw.object(recipientsTail{recipientsSummary{r.State, r.Recipients, r.Requests}})
-	if err != nil {
-		return err
-	}
-	return rw.flush(0)
+	return errors.Join(rw.object(recipientsTail{recipientsSummary{r.State, r.Recipients, r.Requests}}), rw.flush(0))
 }
 
 func (rw *recipientsWriter) object(v any) error {
@@ -86,7 +83,7 @@ func (rw *recipientsWriter) object(v any) error {
 		return err
 	}
 	rw.buf = append(append(rw.buf, data...), '\n')
-	return rw.flush(flushAt)
+	return nil
 }
 
 // flush writes the buffer out when it holds more than n bytes.
@@ -126,17 +123,26 @@ func appendTail(b []byte, l Line) []byte {
 	return append(b, "}\n"...)
 }
 
+// plainASCII are the bytes that encoding/json writes as they are.
+var plainASCII = func() (t [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		t[c] = !strings.ContainsRune(`"\<>&`, c)
+	}
+	return t
+}()
+
 // appendString writes a JSON string as encoding/json does, without its cost
 // where nothing needs escaping.
 func appendString(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0x7f {
-			data, err := json.Marshal(s)
-			if err != nil { // a string always has a JSON form
-				return append(b, `""`...)
-			}
-			return append(b, data...)
+	for i := range len(s) {
+		if plainASCII[s[i]] {
+			continue
 		}
+		data, err := json.Marshal(s)
+		if err != nil {
+			panic(err) // a string always has a JSON form
+		}
+		return append(b, data...)
 	}
 	b = append(b, '"')
 	b = append(b, s...)
