@@ -22,19 +22,20 @@ var documents = []string{``, `nope`, `null`, `[]`, `"text"`, `{} {}`, `{"a":`, s
 // as the schema wants it: no panic, and either a target or a problem with its place.
 func checkAnyFile(f Fixture) []error {
 	var errs []error
+	for _, variant := range variants(f.Account.Raw.JSON) {
+		a := f.Account
+		a.Raw.JSON = variant
+		decoded, problems := f.System.Account(a)
+		errs = append(errs, judgeProblems(variant, decoded != nil, problems, a.Raw.Pointer)...)
+		if decoded != nil {
+			s := f.Samples[0]
+			errs = append(errs, decodeCampaign(decoded, *s.Campaign, s, variant)...)
+		}
+	}
 	for _, s := range f.Samples {
 		account, _, err := f.open(s)
 		if err != nil {
-			return []error{err}
-		}
-		for _, variant := range variants(f.Account.Raw.JSON) {
-			a := f.Account
-			a.Raw.JSON = variant
-			decoded, problems := f.System.Account(a)
-			errs = append(errs, judgeProblems(variant, decoded != nil, problems, a.Raw.Pointer)...)
-			if decoded != nil {
-				errs = append(errs, decodeCampaign(decoded, *s.Campaign, s, variant)...)
-			}
+			return append(errs, err)
 		}
 		for _, variant := range variants(s.Campaign.Channel.Raw.JSON) {
 			c := *s.Campaign
