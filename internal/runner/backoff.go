@@ -24,7 +24,7 @@ func ceiling(r campaign.Retry, attempt int) time.Duration {
 		return 0
 	}
 	shift := max(attempt, 1) - 1
-	if shift >= bits.LeadingZeros64(uint64(r.Base))-1 { // would leave the positive range
+	if shift >= bits.LeadingZeros64(uint64(r.Base)) { // would leave the positive range
 		return r.Cap
 	}
 	return min(r.Base<<shift, r.Cap)

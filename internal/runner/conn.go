@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // ErrNotLoopback is the refusal of a wire with LoopbackOnly to dial anything
@@ -31,6 +32,14 @@ func loopbackOnly(_ context.Context, _, address string, _ syscall.RawConn) error
 		return fmt.Errorf("dial %s: %w", at.Addr(), ErrNotLoopback)
 	}
 	return nil
+}
+
+func newDialer(onlyLoopback bool) *net.Dialer {
+	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+	if onlyLoopback {
+		d.ControlContext = loopbackOnly
+	}
+	return d
 }
 
 // conn counts what is written, so that a request that failed can be told "not

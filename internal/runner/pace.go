@@ -6,16 +6,16 @@ import (
 	"campaign/internal/campaign"
 )
 
-// slack is how late a request may be without its place being lost: timers wake
-// late, and a place that is lost is rate that nobody uses. It costs
-// slack/(span+slack) of the rate: 2 % of a limit per second.
-const slack = 20 * time.Millisecond
+// slackShare of a second (or of a shorter span) is how late a request may be
+// without its place being lost: timers wake late, and a place that is lost is rate
+// that nobody uses. It costs the same share of the rate: 2 %.
+const slackShare = 50
 
 // Pace says when requests may start under a limit of N requests a span. In any
-// window of one span at most N start, however they come; with work at hand
-// at least 98 % of the limit is used (spans of a second or more). It is the
-// generic cell rate algorithm on the instants at which requests really started.
-// Pace does no I/O and knows no clock. The zero Pace is no limit.
+// second, and in any window of one span, at most the limit starts, however they
+// come; with work at hand 98 % of the limit is used. It is the generic cell rate
+// algorithm on the instants at which requests really started. Pace does no I/O
+// and knows no clock. The zero Pace is no limit.
 type Pace struct {
 	interval time.Duration // from one request to the next
 	slack    time.Duration
@@ -27,11 +27,14 @@ func NewPace(r campaign.Rate) Pace {
 	if r.N <= 0 || r.Per <= 0 {
 		return Pace{}
 	}
-	// Requests that start s apart from where they are due fit ceil((span+s)/interval)
-	// times into a window: the interval must be at least (span+s)/N. Rounded up.
-	s := min(slack, r.Per/50)
+	// Requests that start at most s before they are due fit ceil((w+s)/interval)
+	// times into a half-open window w. That this is at most N·w/Per, for all w from a
+	// second (or the shorter span) on, takes an interval of Per/N·(1+s/w). Rounded up.
 	n := time.Duration(r.N)
-	return Pace{interval: (r.Per + s + n - 1) / n, slack: s}
+	return Pace{
+		interval: (r.Per + r.Per/slackShare + n - 1) / n,
+		slack:    min(time.Second, r.Per) / slackShare,
+	}
 }
 
 // Limited reports whether there is a limit.

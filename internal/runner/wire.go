@@ -103,10 +103,7 @@ func NewWire(o WireOptions) (*Wire, error) {
 			return nil, errors.New("the CA file holds no PEM certificate")
 		}
 	}
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
-	if o.LoopbackOnly {
-		dialer.ControlContext = loopbackOnly
-	}
+	dialer := newDialer(o.LoopbackOnly)
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
