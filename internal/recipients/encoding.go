@@ -2,6 +2,7 @@ package recipients
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 
 	"campaign/internal/campaign"
@@ -11,8 +12,9 @@ const saveAsUTF8 = `save the file as UTF-8: in Excel "CSV UTF-8", in WPS CSV wit
 
 // checkEncoding looks at the head of a file and says what it seems to be when it
 // cannot be CSV in UTF-8 as a whole. Single bad rows of a file that is UTF-8
-// otherwise are not its business.
-func checkEncoding(file string, head []byte) *campaign.Diagnostic {
+// otherwise are not its business. Unless it is the whole file, the head may end
+// inside a line or a character.
+func checkEncoding(file string, head []byte, wholeFile bool) *campaign.Diagnostic {
 	d := &campaign.Diagnostic{File: file, Rule: ruleNotUTF8, Hint: saveAsUTF8}
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("\xD0\xCF\x11\xE0")):
@@ -27,6 +29,9 @@ func checkEncoding(file string, head []byte) *campaign.Diagnostic {
 		d.Message = "the file seems to be UTF-16 (Excel calls it Unicode text), not UTF-8"
 		return d
 	}
+	if !wholeFile {
+		head = head[:bytes.LastIndexAny(head, "\r\n")+1]
+	}
 	if at := firstGB18030(head); at >= 0 {
 		d.Line, d.Col = place(head, at, 1)
 		d.Message = "the file seems to be GB18030 (GBK, ANSI on a Chinese Windows), not UTF-8"
@@ -35,18 +40,23 @@ func checkEncoding(file string, head []byte) *campaign.Diagnostic {
 	return nil
 }
 
-// seemsUTF16 recognises UTF-16 without a byte order mark: the ASCII characters
-// of any CSV put NUL bytes at the odd or at the even offsets only.
+// seemsUTF16 recognises UTF-16 without a byte order mark: most commas and line
+// ends are two bytes, one of them NUL, always on the same side.
 func seemsUTF16(head []byte) bool {
-	head = head[:min(len(head), 4096)]
-	var nul [2]int
+	all, little, big := 0, 0, 0
 	for i, b := range head {
-		if b == 0 {
-			nul[i%2]++
+		if b != ',' && b != '\n' && b != '\r' {
+			continue
+		}
+		all++
+		if i%2 == 0 && i+1 < len(head) && head[i+1] == 0 {
+			little++
+		}
+		if i%2 == 1 && head[i-1] == 0 {
+			big++
 		}
 	}
-	many, few := max(nul[0], nul[1]), min(nul[0], nul[1])
-	return many >= 2 && many*20 >= len(head) && many >= 10*few
+	return max(little, big)*2 > all
 }
 
 // firstGB18030 gives the offset of the first byte that is not UTF-8 when the
@@ -61,8 +71,6 @@ func firstGB18030(head []byte) int {
 		end := len(head)
 		if i := bytes.IndexAny(head[from:], "\r\n"); i >= 0 {
 			end = from + i
-		} else if from > 0 {
-			break // the head may end inside a character
 		}
 		line := head[from:end]
 		switch {
@@ -71,7 +79,7 @@ func firstGB18030(head []byte) int {
 				return -1
 			}
 			if bad++; first < 0 {
-				first = from + invalidAt(line)
+				first = from + beyondASCII(line)
 			}
 		case utf8.RuneCount(line) < len(line):
 			good++
@@ -118,6 +126,12 @@ func seemsGB18030(text []byte) bool {
 }
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// beyondASCII gives the offset of the first byte that is not ASCII. In GB18030
+// it may look like UTF-8.
+func beyondASCII(text []byte) int {
+	return slices.IndexFunc(text, func(b byte) bool { return b >= utf8.RuneSelf })
+}
 
 // invalidAt gives the offset of the first byte that is not UTF-8, or -1.
 func invalidAt(text []byte) int {

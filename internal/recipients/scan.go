@@ -70,7 +70,7 @@ func newScanner(r io.Reader, file string, l limits) (*scanner, *campaign.Diagnos
 	if bytes.HasPrefix(s.buf[:s.end], []byte(byteOrderMark)) {
 		s.pos = len(byteOrderMark)
 	}
-	return s, checkEncoding(file, s.buf[s.pos:s.end]), nil
+	return s, checkEncoding(file, s.buf[s.pos:s.end], s.eof), nil
 }
 
 // fill makes room and reads. It reports false when the buffer holds as much of
@@ -215,12 +215,11 @@ func (s *scanner) checkText(end int) *campaign.Diagnostic {
 	if utf8.Valid(raw) {
 		return nil
 	}
-	at := invalidAt(raw)
-	line, col := place(raw, at, s.beginLine)
-	seems := ""
+	at, seems := invalidAt(raw), ""
 	if seemsGB18030(raw) {
-		seems = ", it seems to be GB18030 (GBK)"
+		at, seems = beyondASCII(raw), ", it seems to be GB18030 (GBK)"
 	}
+	line, col := place(raw, at, s.beginLine)
 	return s.diagnostic(line, col, ruleNotUTF8, saveAsUTF8, "the text is not UTF-8%s", seems)
 }
 
