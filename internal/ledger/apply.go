@@ -137,35 +137,37 @@ func conflict(what string, p campaign.Part, why string) error {
 	return Because(ErrConflict, "the ledger refuses %s %s: %s", what, name, why)
 }
 
-// clockSlack is how far a clock may stand before the last record: steps of a
+// ClockSlack is how far a clock may stand before the last record: steps of a
 // time service are no fault.
-const clockSlack = time.Minute
+const ClockSlack = time.Minute
 
-// Latest gives the latest time of a group and of the records before it, or
-// ErrClockBack when one of its times lies more than a minute before those
-// (design: delivery, rule 8).
-func (g *Group) Latest(before time.Time) (time.Time, error) {
-	latest := before
-	for i := range g.Settlements {
-		if err := notBack(&latest, g.Settlements[i].At, before); err != nil {
-			return before, err
+// Bounds gives the earliest and the latest time of a group that is not empty.
+func (g *Group) Bounds() (earliest, latest time.Time) {
+	first := true
+	note := func(at time.Time) {
+		if first || at.Before(earliest) {
+			earliest = at
 		}
+		if first || at.After(latest) {
+			latest = at
+		}
+		first = false
+	}
+	for i := range g.Settlements {
+		note(g.Settlements[i].At)
 	}
 	for i := range g.Intents {
-		if err := notBack(&latest, g.Intents[i].At, before); err != nil {
-			return before, err
-		}
+		note(g.Intents[i].At)
 	}
-	return latest, nil
+	return earliest, latest
 }
 
-func notBack(latest *time.Time, at, before time.Time) error {
-	if at.Before(before.Add(-clockSlack)) {
-		return Because(ErrClockBack, "the clock says %s, and the ledger's last record is of %s",
-			at.UTC().Format(time.RFC3339), before.UTC().Format(time.RFC3339))
+// ClockBack is ErrClockBack when at lies before the ledger's last record by more
+// than a minute (design: delivery, rule 8).
+func ClockBack(at, last time.Time) error {
+	if !at.Before(last.Add(-ClockSlack)) {
+		return nil
 	}
-	if at.After(*latest) {
-		*latest = at
-	}
-	return nil
+	return Because(ErrClockBack, "the clock says %s, and the ledger's last record is of %s",
+		at.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
 }

@@ -3,7 +3,9 @@ package ledger
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"campaign/internal/campaign"
 )
@@ -11,6 +13,17 @@ import (
 // SamePlan reports whether a run that is there is the one that Begin brings.
 func SamePlan(found, brought campaign.Run) bool {
 	return found.PlanDigest == brought.PlanDigest && found.Planner == brought.Planner
+}
+
+// Begun is a run as a ledger stores it at its beginning: what only later steps may
+// set is empty, and times are kept to the microsecond.
+func Begun(brought campaign.Run) campaign.Run {
+	r := brought
+	r.State, r.Reason, r.Totals = campaign.Planning, "", campaign.Totals{}
+	r.Columns = slices.Clone(r.Columns)
+	r.Began = r.Began.UTC().Truncate(time.Microsecond)
+	r.Occurrence.Time = r.Occurrence.Time.Truncate(time.Microsecond)
+	return r
 }
 
 // Extend counts a block that is to stand after what sofar counts. Its place, and

@@ -12,7 +12,7 @@ import (
 type View struct {
 	Run    campaign.Run
 	Spans  []Span // the blocks to read, in plan order
-	Leaves func(Span) Leaves
+	Leaves func(Span) (Leaves, error)
 	Source Source
 }
 
@@ -41,7 +41,11 @@ func (v View) block(ctx context.Context, span Span, groups *Groups) (campaign.Bl
 	if err != nil {
 		return campaign.BlockResults{}, err
 	}
-	results, err := v.Leaves(span).Results(ctx, &v.Run, groups)
+	leaves, err := v.Leaves(span)
+	if err != nil {
+		return campaign.BlockResults{}, err
+	}
+	results, err := leaves.Results(ctx, &v.Run, groups)
 	return campaign.BlockResults{Block: block, Results: results}, err
 }
 
@@ -54,12 +58,4 @@ func (f *Fold) Wanting(spans []Span) []Span {
 		}
 	}
 	return wanting
-}
-
-// Failed is a sequence of nothing but an error.
-func Failed[T any](err error) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var zero T
-		yield(zero, err)
-	}
 }

@@ -173,9 +173,7 @@ func (l *Ledger) Begin(ctx context.Context, brought campaign.Run, inputs []campa
 }
 
 func (r *run) begin(brought campaign.Run, inputs []campaign.Input) {
-	r.Run, r.plan = brought, &plan{inputs: copied(inputs)}
-	r.Columns = slices.Clone(r.Columns)
-	r.State, r.Reason, r.Totals = campaign.Planning, "", campaign.Totals{}
+	r.Run, r.plan = ledger.Begun(brought), &plan{inputs: copied(inputs)}
 }
 
 func (r *run) copy() campaign.Run {

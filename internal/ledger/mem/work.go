@@ -101,10 +101,13 @@ func (l *Ledger) work(ctx context.Context, h ledger.Hold) (ledger.View, error) {
 	if r.State == campaign.Open {
 		view.Spans = mine.fold.Wanting(r.spans)
 	}
-	view.Leaves = func(s ledger.Span) ledger.Leaves {
+	view.Leaves = func(s ledger.Span) (ledger.Leaves, error) {
 		l.store.mu.Lock()
 		defer l.store.mu.Unlock()
-		return mine.fold.Leaves(s)
+		if l.holds[h.Run] != mine {
+			return nil, ledger.Lost(h.Run)
+		}
+		return mine.fold.Leaves(s), nil
 	}
 	return view, nil
 }
@@ -123,8 +126,8 @@ func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger
 	if group.Empty() {
 		return nil
 	}
-	latest, err := group.Latest(l.store.latest)
-	if err != nil {
+	earliest, latest := group.Bounds()
+	if err := ledger.ClockBack(earliest, l.store.latest); err != nil {
 		return err
 	}
 	if err := mine.fold.Check(h.Token, &group, r.size); err != nil {
@@ -135,7 +138,9 @@ func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger
 		return err
 	}
 	l.store.groups++
-	l.store.latest = latest
+	if latest.After(l.store.latest) {
+		l.store.latest = latest
+	}
 	r.journal = append(r.journal, row{l.store.groups, h.Token, index, detail})
 	return mine.fold.Apply(l.store.groups, h.Token, &group)
 }
@@ -206,7 +211,8 @@ func (l *Ledger) view(ctx context.Context, id string) (ledger.View, error) {
 		return ledger.View{}, err
 	}
 	frozen := run{plan: r.plan, journal: r.journal} // a plan that begins anew meanwhile is another one
-	return ledger.View{Run: r.copy(), Spans: r.spans, Leaves: fold.Leaves, Source: source{l.store, &frozen}}, nil
+	leaves := func(s ledger.Span) (ledger.Leaves, error) { return fold.Leaves(s), nil }
+	return ledger.View{Run: r.copy(), Spans: r.spans, Leaves: leaves, Source: source{l.store, &frozen}}, nil
 }
 
 // source reads a run's rows, which never change once they are there.
