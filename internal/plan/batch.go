@@ -83,8 +83,9 @@ func (b *batcher) closeOldest() {
 	for b.order[0].closed {
 		b.order = b.order[1:]
 	}
-	b.close(b.order[0])
+	oldest := b.order[0]
 	b.order = b.order[1:]
+	b.close(oldest)
 }
 
 // close makes a delivery of a group.

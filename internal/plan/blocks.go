@@ -83,7 +83,7 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 
 // preview keeps the first message for the summary.
 func (p *Plan) preview(d campaign.Delivery) {
-	texts, err := p.renderer(p.table).texts(p.table, d.Recipients[0].Cells)
+	texts, _, err := p.renderer(p.table).texts(p.table, d.Recipients[0].Cells)
 	if err == nil {
 		p.summary.first = &message{Texts: texts, Recipients: slices.Clone(d.Recipients)}
 	}

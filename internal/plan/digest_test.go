@@ -27,11 +27,11 @@ func full(newline, mark string) Spec {
 	spec.Layout.Texts[0].Source = nl(spec.Layout.Texts[0].Source)
 	spec.Open = files{"r.csv": nl(five), "out.csv": nl("userid\na\n"), "never.csv": nl("userid\nb\n")}.open
 	spec.Account = campaign.Account{Name: "gov", System: "zqt", Only: []string{"a", "b"}, Suppress: []campaign.Exclusion{{File: "never.csv"}},
-		Raw: campaign.Raw{JSON: []byte(`{"system":"zqt","app":{"id":"x"},"token":{"env":"T"},"limits":{"rate":"5/s"},"headers":{"x":"6"}}`)}}
+		Raw: campaign.Raw{JSON: []byte(`{"system":"zqt","app":{"id":"x"},"token":{"env":"T"},"only":["a","b"],"suppress":[{"file":"never.csv"}],"limits":{"rate":"5/s"},"headers":{"x":"6"}}`)}}
 	c := spec.Campaign
 	c.Description, c.Labels, c.Vars = "d", map[string]string{"dept": "stats"}, map[string]string{"deadline": "x", "more": "y"}
 	c.Channel.Raw.JSON = []byte(`{"type":"zqt.message","from":"统计局"}`)
-	c.Content = campaign.Content{Raw: campaign.Raw{JSON: []byte(`{"title":"a","body":{"file":"content/x.html"},"ext":{"env":"prod"}}`)}, Files: map[string]string{"content/x.html": nl("<p>\n</p>\n")}}
+	c.Content = campaign.Content{Raw: campaign.Raw{JSON: []byte(`{"title":"a","body":{"file":"content/x.html"},"ext":{"env":"prod"},"attachments":[{"name":"附件"}]}`)}, Files: map[string]string{"content/x.html": nl("<p>\n</p>\n")}}
 	c.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv", Columns: map[string]string{"userid": "userid"}}}
 	return spec
 }
@@ -52,7 +52,7 @@ func TestDigestIsTheSame(t *testing.T) {
 		"order of keys":   func(s *Spec) { s.Campaign.Channel.Raw.JSON = []byte(`{"from":"统计局","type":"zqt.message"}`) },
 		"order of only":   func(s *Spec) { s.Account.Only = []string{"b", "a", "b"} },
 		"limits, secret's place": func(s *Spec) {
-			s.Account.Raw.JSON = []byte(`{"headers":{"x":"6"},"system":"zqt","app":{"id":"x"},"token":{"file":"/run/token"},"timeout":"5s","proxy":"http://127.0.0.1:1","ca_file":"x","not_accepted":[503]}`)
+			s.Account.Raw.JSON = []byte(`{"headers":{"x":"6"},"system":"zqt","app":{"id":"x"},"token":{"file":"/run/token"},"only":["a","b"],"suppress":[{"file":"never.csv"}],"timeout":"5s","proxy":"http://127.0.0.1:1","ca_file":"x","not_accepted":[503]}`)
 		},
 	} {
 		spec := full("\n", "")

@@ -88,7 +88,10 @@ var functionNames = slices.Sorted(maps.Keys(functions))
 func pick(args []expr, want bool) expr {
 	return func(f *frame) (v value, err error) {
 		for _, arg := range args {
-			if v, err = arg(f); err != nil || v.holds() == want {
+			if v, err = arg(f); err != nil {
+				return value{}, err
+			}
+			if v.holds() == want {
 				break
 			}
 		}
@@ -99,7 +102,10 @@ func pick(args []expr, want bool) expr {
 func negate(args []expr) expr {
 	return func(f *frame) (value, error) {
 		v, err := args[0](f)
-		return value{kind: truth, yes: !v.holds()}, err
+		if err != nil {
+			return value{}, err
+		}
+		return value{kind: truth, yes: !v.holds()}, nil
 	}
 }
 
@@ -186,7 +192,12 @@ func prefix(s string, n int) string {
 	return s
 }
 
-func numeric(n *big.Rat, err error) (value, error) { return value{kind: number, num: n}, err }
+func numeric(n *big.Rat, err error) (value, error) {
+	if err != nil {
+		return value{}, err
+	}
+	return value{kind: number, num: n}, nil
+}
 
 func arithmetic(op func(z, x, y *big.Rat) *big.Rat) func(*frame, []value) (value, error) {
 	return func(_ *frame, args []value) (value, error) {

@@ -67,26 +67,24 @@ func (p *Plan) groups(b *batcher) error {
 }
 
 // MatchGroups selects the groups of a lock file for which every given condition
-// holds, in their order. A title that is not a valid glob is an error.
-func MatchGroups(match campaign.Match, lock []campaign.Group) ([]campaign.Group, error) {
-	if _, err := glob(match.Title, ""); err != nil {
-		return nil, fmt.Errorf("title %q is not a pattern: %w", match.Title, err)
-	}
+// holds, in their order. A title that is no valid pattern, which loading a
+// campaign refuses, matches nothing.
+func MatchGroups(match campaign.Match, lock []campaign.Group) []campaign.Group {
 	var found []campaign.Group
 	for _, g := range lock {
-		ok, _ := glob(match.Title, g.Title)
-		if (match.Title == "" || ok) &&
+		if (match.Title == "" || glob(match.Title, g.Title)) &&
 			(match.Department == "" || match.Department == g.Department) &&
 			(match.Type == "" || match.Type == g.Type) {
 			found = append(found, g)
 		}
 	}
-	return found, nil
+	return found
 }
 
 // glob is path.Match without its special treatment of slashes, which titles
 // may have: a private-use character stands in for them.
-func glob(pattern, title string) (bool, error) {
+func glob(pattern, title string) bool {
 	const stand = "\uF8FF"
-	return path.Match(strings.ReplaceAll(pattern, "/", stand), strings.ReplaceAll(title, "/", stand))
+	ok, err := path.Match(strings.ReplaceAll(pattern, "/", stand), strings.ReplaceAll(title, "/", stand))
+	return ok && err == nil
 }

@@ -41,7 +41,7 @@ func byHTMLTemplate(source string, cells map[string]string) (string, error) {
 		return "", err
 	}
 	c.list(tree.Root)
-	t, f := escapeHTML(tree)
+	t, f := escapeHTML(tree, source)
 	if f != nil {
 		return "", errors.New(f.message)
 	}

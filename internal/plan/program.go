@@ -77,9 +77,9 @@ func (c *compiler) program(tree *parse.Tree, escape targets.Escape) (*program, [
 	case targets.URL:
 		e = query
 	case targets.HTML:
-		t, f := escapeHTML(tree)
+		t, f := escapeHTML(tree, c.source)
 		if f != nil {
-			return nil, []fault{c.locate(*f)}
+			return nil, []fault{*f}
 		}
 		p.html = t
 	}
@@ -157,7 +157,7 @@ func (p *program) append(dst []byte, f *frame) ([]byte, error) {
 		if errors.As(err, &m) {
 			return w.buf, m
 		}
-		return w.buf, fmt.Errorf("render html: %w", err)
+		return w.buf, &misfit{rule: ruleContext, message: "the HTML cannot be rendered"}
 	}
 	if strings.Contains(string(w.buf[len(dst):]), unsafeMark) {
 		return w.buf, &misfit{rule: ruleContext, message: "a value is not safe where it stands in the HTML",
@@ -282,16 +282,19 @@ type htmlData struct {
 // Value gives the text of a printed value.
 func (d htmlData) Value(n int) (string, error) {
 	v, err := d.program.values[n].expr(d.frame)
-	if err == nil && v.missing() {
-		err = v.empty()
+	if err != nil {
+		return "", err
 	}
-	return v.String(), err
+	if v.missing() {
+		return "", v.empty()
+	}
+	return v.String(), nil
 }
 
 // When decides a condition.
 func (d htmlData) When(n int) (bool, error) {
 	v, err := d.program.when[n](d.frame)
-	return v.holds(), err
+	return err == nil && v.holds(), err
 }
 
 // probe renders nothing: executing with it makes html/template escape.
@@ -302,23 +305,29 @@ func (probe) When(int) bool    { return false }
 
 // escapeHTML lets html/template decide how each value is escaped; it edits the
 // tree in place.
-func escapeHTML(tree *parse.Tree) (*htmltemplate.Template, *fault) {
+func escapeHTML(tree *parse.Tree, source string) (*htmltemplate.Template, *fault) {
 	t, err := htmltemplate.New("text").AddParseTree("text", tree)
 	if err == nil {
 		err = t.Execute(io.Discard, probe{})
 	}
-	var e *htmltemplate.Error
-	switch {
-	case errors.As(err, &e):
-		f := &fault{at: e.Line, rule: ruleContext, message: "the HTML around a value is not clear", hint: htmlHints[e.ErrorCode]}
-		if e.Node != nil {
-			f.at = -int(e.Node.Position())
-		}
-		return nil, f
-	case err != nil:
-		return nil, &fault{rule: ruleContext, message: "the HTML cannot be escaped"}
+	if err == nil {
+		return t, nil
 	}
-	return t, nil
+	f := &fault{rule: ruleContext, message: "the HTML around a value is not clear"}
+	var e *htmltemplate.Error
+	if !errors.As(err, &e) {
+		return nil, f
+	}
+	f.hint = htmlHints[e.ErrorCode]
+	switch {
+	case e.Node != nil:
+		f.at = int(e.Node.Position())
+	case e.ErrorCode == htmltemplate.ErrEndContext:
+		f.at = len(strings.TrimRight(source, " \t\n"))
+	case e.ErrorCode == htmltemplate.ErrBadHTML:
+		f.message += ": " + e.Description
+	}
+	return nil, f
 }
 
 var htmlHints = map[htmltemplate.ErrorCode]string{
@@ -329,25 +338,6 @@ var htmlHints = map[htmltemplate.ErrorCode]string{
 	htmltemplate.ErrPartialCharset: "a character class of a regular expression must be whole",
 	htmltemplate.ErrPartialEscape:  "an escape such as \\n must be whole",
 	htmltemplate.ErrSlashAmbig:     "a slash after a value could be a division or a regular expression",
-}
-
-// locate turns a fault of escapeHTML, whose place is a line or the negative of
-// an offset, into one with an offset.
-func (c *compiler) locate(f fault) fault {
-	if f.at <= 0 {
-		f.at = min(-f.at, len(c.source))
-		return f
-	}
-	rest := c.source
-	for line := f.at; line > 1; line-- {
-		_, after, ok := strings.Cut(rest, "\n")
-		if !ok {
-			break
-		}
-		rest = after
-	}
-	f.at = len(c.source) - len(rest)
-	return f
 }
 
 // bounded is a writer that refuses to grow past its limit.
@@ -362,9 +352,4 @@ func (w *bounded) Write(p []byte) (int, error) {
 	}
 	w.buf = append(w.buf, p...)
 	return len(p), nil
-}
-
-// WriteString saves io.WriteString a copy.
-func (w *bounded) WriteString(s string) (int, error) {
-	return w.Write([]byte(s))
 }

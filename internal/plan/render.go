@@ -88,16 +88,16 @@ func check(t *targets.Text, s []byte) error {
 // faultOf gives an error of rendering as a fault at the text's beginning.
 func faultOf(err error) fault {
 	var m *misfit
-	if errors.As(err, &m) {
-		return fault{rule: m.rule, message: m.message, hint: m.hint}
+	if !errors.As(err, &m) {
+		return fault{rule: ruleContext, message: err.Error()}
 	}
-	return fault{rule: ruleContext, message: "the text cannot be rendered"}
+	return fault{rule: m.rule, message: m.message, hint: m.hint}
 }
 
 // content renders every text that depends on the recipient and gives the
 // digest of the whole content. The first text that cannot be rendered is an
-// error; at is its index.
-func (r *renderer) content(t *table, cells []string) (c content, at int, err error) {
+// error; at is its index. With keep, it sees each text.
+func (r *renderer) content(t *table, cells []string, keep func(i int, text []byte)) (c content, at int, err error) {
 	if t.anybody {
 		return content(t.prefix), 0, nil
 	}
@@ -112,26 +112,23 @@ func (r *renderer) content(t *table, cells []string) (c content, at int, err err
 		if err := r.text(i); err != nil {
 			return c, i, err
 		}
-		binary.BigEndian.PutUint64(r.buf[head:], uint64(len(r.buf)-head-8))
+		text := r.buf[head+8:]
+		binary.BigEndian.PutUint64(r.buf[head:], uint64(len(text)))
+		if keep != nil {
+			keep(i, text)
+		}
 	}
 	return sha256.Sum256(r.buf), 0, nil
 }
 
 // texts renders the whole content for one recipient.
-func (r *renderer) texts(t *table, cells []string) ([]string, error) {
-	r.frame.cells = cells
+func (r *renderer) texts(t *table, cells []string) ([]string, content, error) {
 	texts := slices.Clone(t.shared)
-	for i, personal := range t.personal {
-		if !personal {
-			continue
-		}
-		r.buf = r.buf[:0]
-		if err := r.text(i); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.plan.spec.Layout.Texts[i].Pointer, err)
-		}
-		texts[i] = string(r.buf)
+	c, at, err := r.content(t, cells, func(i int, text []byte) { texts[i] = string(text) })
+	if err != nil {
+		return nil, c, fmt.Errorf("%s: %w", r.plan.spec.Layout.Texts[at].Pointer, err)
 	}
-	return texts, nil
+	return texts, c, nil
 }
 
 // mark identifies one recipient: its row and all its cells.
@@ -191,7 +188,7 @@ func (p *Plan) message(r *renderer, d campaign.Delivery, buf, marks *[]byte) (m 
 		k := r.mark(who.Row, who.Cells)
 		*marks = append(*marks, k[:]...)
 	}
-	c, _, err := r.content(p.table, d.Recipients[0].Cells)
+	texts, c, err := r.texts(p.table, d.Recipients[0].Cells)
 	if err != nil {
 		return m, fmt.Errorf("%w: %w", ErrDiffers, err)
 	}
@@ -199,6 +196,5 @@ func (p *Plan) message(r *renderer, d campaign.Delivery, buf, marks *[]byte) (m 
 	if sum, *buf = deliveryDigest(*buf, c, *marks); sum != d.Digest {
 		return m, ErrDiffers
 	}
-	texts, err := r.texts(p.table, d.Recipients[0].Cells)
-	return targets.Message{Texts: texts, Recipients: d.Recipients}, err
+	return targets.Message{Texts: texts, Recipients: d.Recipients}, nil
 }

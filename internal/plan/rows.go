@@ -101,7 +101,7 @@ func (p *Plan) decide(t *table, r *renderer, e *entry) {
 		e.skip = fmt.Sprintf("%s: row %d", skipDuplicate, e.left.First)
 		return
 	}
-	c, at, err := r.content(t, e.cells)
+	c, at, err := r.content(t, e.cells, nil)
 	if err != nil {
 		f := faultOf(err)
 		f.message = fmt.Sprintf("%s: %s", strings.TrimPrefix(p.spec.Layout.Texts[at].Pointer, "/"), f.message)

@@ -65,7 +65,8 @@ func TestTemplateRenders(t *testing.T) {
 		{"{{ fixed 2 .price }} {{ fixed 0 0.5 }} {{ .price | fixed 2 | thousands }}", "1234567.50 1 1,234,567.50"},
 		{`{{ thousands "-1234" }} {{ thousands 999 }} {{ thousands "+1000.25" }}`, "-1,234 999 1,000.25"},
 		{"{{ add .n 0.1 }} {{ sub .n 8 }} {{ mul .n 3 }} {{ div 1 3 }} {{ div 1 4 }}", "7.1 -1 21 0.333333333333 0.25"},
-		{`{{ number " 007.50 " }}`, "7.5"},
+		{`{{ number " 007.50 " }}{{ div -1 10000000000000 }}`, "7.50"},
+		{`{{ col ("a header") }}`, "spaced"},
 	} {
 		got, ds := render(t, targets.Plain, c.source, people)
 		if got != c.want || len(ds) > 0 {
@@ -116,6 +117,8 @@ func TestTemplateRefuses(t *testing.T) {
 
 		{"{{ upper }}", ruleArguments, "0 arguments"},
 		{"{{ upper .n .n }}", ruleArguments, "2 arguments"},
+		{"{{ upper trim }}", ruleArguments, "trim has 0 arguments"},
+		{"{{ inZone .day .day }}", ruleArguments, "quotes"},
 		{"{{ .company .n }}", ruleArguments, "only a function"},
 		{"{{ .company | .n }}", ruleArguments, "only a function"},
 		{`{{ "a" "b" }}`, ruleArguments, "only a function"},
@@ -161,6 +164,15 @@ func TestTemplateRefuses(t *testing.T) {
 		{"{{ lt 3 .company }}", "bad-number", ".company is not a number"},
 		{"{{ lt .company .n }}", "bad-number", "neither two numbers nor two dates"},
 		{"{{ div 1 .zero }}", "bad-number", ".zero is zero"},
+		{"{{ div 1 .company }}", "bad-number", ".company is not a number"},
+		{"{{ eq (number .company) 1 }}", "bad-number", ".company is not a number"},
+		{"{{ eq 1 (number .company) }}", "bad-number", ".company is not a number"},
+		{"{{ lt (number .company) 1 }}", "bad-number", ".company is not a number"},
+		{"{{ lt 1 (number .company) }}", "bad-number", ".company is not a number"},
+		{"{{ upper (number .company) }}", "bad-number", ".company is not a number"},
+		{"{{ default 1 (number .company) }}", "bad-number", ".company is not a number"},
+		{"{{ not (number .company) }}", "bad-number", ".company is not a number"},
+		{"{{ if (number .company) }}{{ end }}", "bad-number", ".company is not a number"},
 		{`{{ date "2006" .company }}`, "bad-date", ".company is not a date"},
 		{`{{ date "2006" .n }}`, "bad-date", ".n is not a date"},
 		{`{{ date "2006" "2026-13-41" }}`, "bad-date", "not a date"},
@@ -242,6 +254,7 @@ func TestTemplateHTMLContextErrors(t *testing.T) {
 		{`<a href="{{ .url }}">x</a>`, "not safe"},
 		{`<p style="{{ .url }}">x</p>`, "not safe"},
 		{`<p {{ .url }}="x">x</p>`, "not safe"},
+		{`<p a"b="{{ .url }}">x</p>`, "not clear: "},
 		{`<script>{{ .empty }}</script>`, "no variable"},
 	} {
 		got, ds := render(t, targets.HTML, c.source, script)
@@ -249,9 +262,16 @@ func TestTemplateHTMLContextErrors(t *testing.T) {
 			t.Errorf("%s: got %q, %v", c.source, got, ds)
 		}
 	}
-	got, ds := render(t, targets.HTML, "<script>x = {{ .empty }}</script>", people)
-	if got != "" || len(ds) != 1 || ds[0].Rule != "empty-value" {
-		t.Errorf("an empty cell in a script: got %q, %v", got, ds)
+	for source, rule := range map[string]string{
+		"<script>x = {{ .empty }}</script>":                                    "empty-value",
+		"<script>x = {{ number .company }}</script>":                           "bad-number",
+		"<script>{{ if number .company }}x = {{ .n }}{{ end }}</script>":       "bad-number",
+		"<script>{{ if not (number .company) }}x = {{ .n }}{{ end }}</script>": "bad-number",
+	} {
+		got, ds := render(t, targets.HTML, source, people)
+		if got != "" || len(ds) != 1 || ds[0].Rule != rule {
+			t.Errorf("%s: got %q, %v", source, got, ds)
+		}
 	}
 }
 

@@ -142,9 +142,6 @@ func (v *value) number() (*big.Rat, error) {
 		if n, ok := decimal(v.text); ok {
 			return n, nil
 		}
-		if v.missing() {
-			return nil, v.empty()
-		}
 	}
 	return nil, &misfit{rule: "bad-number", message: v.what() + " is not a number",
 		hint: "a number has digits and at most one point, for example 1234.50"}
@@ -158,9 +155,6 @@ func (v *value) moment(zone *time.Location) (time.Time, error) {
 	case text:
 		if at, ok := parseMoment(v.text, zone); ok {
 			return at, nil
-		}
-		if v.missing() {
-			return time.Time{}, v.empty()
 		}
 	}
 	return time.Time{}, &misfit{rule: "bad-date", message: v.what() + " is not a date",
