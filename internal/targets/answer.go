@@ -144,22 +144,22 @@ func Integer(raw json.RawMessage) (value int64, ok bool) {
 // code points.
 func Clean(text string) string {
 	var b strings.Builder
-	n, space := 0, false
+	n, space := 0, ""
 	for _, r := range text {
 		if unicode.IsSpace(r) || !unicode.IsGraphic(r) {
-			space = n > 0
+			if n > 0 {
+				space = " "
+			}
 			continue
 		}
-		if n >= ReasonLimit-1 {
+		n += len(space) + 1
+		if n >= ReasonLimit {
 			b.WriteRune('…')
 			break
 		}
-		if space {
-			b.WriteByte(' ')
-			n, space = n+1, false
-		}
+		b.WriteString(space)
 		b.WriteRune(r)
-		n++
+		space = ""
 	}
 	return b.String()
 }

@@ -216,24 +216,26 @@ func (r Resolver) fromCommand(ctx context.Context, argv []string) (string, error
 	case err != nil:
 		return "", fmt.Errorf("it cannot be started: check the program's name: %w", err)
 	}
-	return trimLineEnd(out.String()), nil
+	return trimLineEnd(string(out.kept)), nil
 }
 
 var errCommandTimeout = fmt.Errorf("it took longer than %s: run it by hand in the project's folder to see why", commandTimeout)
 
-// boundedBuffer keeps what fits and ends the writer that goes over.
+// boundedBuffer keeps what fits and ends the writer that goes over. It has no
+// other method than Write: io.Copy would prefer a ReadFrom without a bound.
 type boundedBuffer struct {
-	bytes.Buffer
+	kept  []byte
 	limit int
 	over  bool
 }
 
 func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > b.limit {
+	if len(b.kept)+len(p) > b.limit {
 		b.over = true
 		return 0, io.ErrShortWrite
 	}
-	return b.Buffer.Write(p)
+	b.kept = append(b.kept, p...)
+	return len(p), nil
 }
 
 // fromEndpoint asks a token endpoint with the client-credentials grant (RFC
