@@ -76,7 +76,11 @@ func (c *conn) mark() mark {
 	return mark{conn: c, begun: c.begun.Load() &^ sealed, written: c.written.Load()}
 }
 
-// sent returns the bytes written since the mark.
+// untouched reports that no write was begun since the mark. (The bytes of a write
+// are counted when it ends, which may be after the answer came.)
+func (m mark) untouched() bool { return m.conn.begun.Load()&^sealed == m.begun }
+
+// sent returns the bytes written since the mark, as far as they are counted.
 func (m mark) sent() int64 { return m.conn.written.Load() - m.written }
 
 // giveUp stops any further write and reports whether certainly not one byte was

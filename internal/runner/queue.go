@@ -45,8 +45,8 @@ type queue struct {
 
 func newQueue(slots int) *queue {
 	q := &queue{
-		fresh: make(chan *task, 2*slots),
-		again: make(chan *task),
+		fresh: make(chan *task, max(2*slots, 64)), // a slot that finds none pays with a disk write of its own
+		again: make(chan *task, slots),
 		in:    make(chan *task),
 		done:  make(chan struct{}),
 	}
@@ -97,6 +97,13 @@ func (q *queue) next(ctx context.Context) *task {
 
 // later gives a task back until its due time.
 func (q *queue) later(ctx context.Context, t *task) {
+	if t.due.IsZero() {
+		select {
+		case q.again <- t: // at once
+			return
+		default:
+		}
+	}
 	select {
 	case q.in <- t:
 	case <-ctx.Done():

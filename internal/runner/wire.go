@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -63,7 +64,7 @@ type Trace struct {
 	// Only meaningful with an error.
 	NotSent  bool
 	Reused   bool      // the connection had carried a request before
-	Written  int64     // bytes of the request that left
+	Written  int64     // bytes of the request that left, at least
 	Began    time.Time // our clock
 	Duration time.Duration
 	Upstream time.Time // the upstream's clock (Date header); zero without
@@ -154,7 +155,7 @@ func (w *Wire) Do(ctx context.Context, r targets.Request, timeout time.Duration)
 	answer, err := w.roundTrip(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: got.gotConn}), r, to)
 	trace.Duration = time.Since(trace.Began)
 	trace.Reused = got.reused
-	if err == nil && got.sent() == 0 && !got.blind {
+	if err == nil && got.untouched() {
 		err = errEarly
 	}
 	if err != nil {
@@ -207,6 +208,11 @@ func (g *connection) certainlyNotSent() bool {
 		}
 	}
 	return none
+}
+
+// untouched reports that nothing was even begun to be written.
+func (g *connection) untouched() bool {
+	return !g.blind && !slices.ContainsFunc(g.marks, func(m mark) bool { return !m.untouched() })
 }
 
 func (g *connection) sent() int64 {

@@ -1,0 +1,311 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"campaign/internal/campaign"
+)
+
+func TestUpstreamInTroubleStopsTheAccount(t *testing.T) {
+	tests := []struct {
+		name        string
+		reply       reply
+		concurrency int
+		calls       int
+		unknown     int64
+	}{
+		{"refused, one at a time", refused, 1, 5, 0},
+		{"refused", refused, 4, 8, 0}, // those in flight when the fifth failed
+		{"lost, one at a time", lostAfter, 1, 3, 3},
+		{"gateway errors, one at a time", reply{status: 502, body: "<html>"}, 1, 3, 3},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 40, 1, always(test.reply))
+				b.account.Limits.Concurrency = test.concurrency
+				s := b.mustRun(t)
+				f := b.fold(t)
+				if s.Stop != Unavailable || s.Detail == "" || len(b.up.calls) > test.calls || f.recipients.Unknown != test.unknown {
+					t.Errorf("stop %s, %d calls, %+v", s.Stop, len(b.up.calls), f.recipients)
+				}
+				b.up.script = always(taken)
+				if s := b.mustRun(t); s.Stop != Complete || b.fold(t).recipients.Accepted+test.unknown != 40 {
+					t.Errorf("resumed: %+v", s)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitForUpstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 40, 1, nil)
+		began := time.Now()
+		b.up.script = func(c call) reply {
+			if since := c.at.Sub(began); since > 2*time.Second && since < 30*time.Minute {
+				return refused
+			}
+			r := taken
+			r.delay = time.Second
+			return r
+		}
+		var kinds []EventKind
+		b.job.Progress = func(e Event) {
+			if e.Kind != Progressed {
+				kinds = append(kinds, e.Kind)
+			}
+		}
+		b.account.WaitForUpstream = 2 * time.Hour
+		b.account.Random = highest
+		s := b.mustRun(t)
+		f := b.fold(t)
+		if s.Stop != Complete || f.recipients.Accepted != 40 {
+			t.Fatalf("%+v, %+v", s, f.recipients)
+		}
+		var probes []time.Time
+		for _, c := range b.up.calls {
+			if since := c.at.Sub(began); since > time.Minute && since < 30*time.Minute {
+				probes = append(probes, c.at)
+			}
+		}
+		if len(probes) < 20 || len(probes) > 32 {
+			t.Errorf("%d probes in 29 minutes", len(probes))
+		}
+		for i := 1; i < len(probes); i++ {
+			if probes[i].Sub(probes[i-1]) < 55*time.Second {
+				t.Errorf("two probes within %s", probes[i].Sub(probes[i-1]))
+			}
+		}
+		if kinds[0] != Troubled || kinds[len(kinds)-1] != Recovered {
+			t.Errorf("events %v", kinds)
+		}
+	})
+}
+
+func TestWaitForUpstreamEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 40, 1, always(refused))
+		b.account.WaitForUpstream = time.Hour
+		began := time.Now()
+		s := b.mustRun(t)
+		if took := time.Since(began); s.Stop != Unavailable || took < 55*time.Minute || took > 61*time.Minute {
+			t.Errorf("%s after %s", s.Stop, took)
+		}
+		if f := b.fold(t); f.recipients.Deferred+f.recipients.Pending != 40 {
+			t.Errorf("%+v", f.recipients)
+		}
+	})
+}
+
+func TestInterruptWhileWaitingForUpstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 40, 1, always(refused))
+		b.account.WaitForUpstream = 24 * time.Hour
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		s, err := b.start(ctx)
+		if err != nil || s.Stop != Interrupted || time.Since(began) != time.Hour {
+			t.Errorf("%+v, %v after %s", s, err, time.Since(began))
+		}
+	})
+}
+
+func TestTooManyRequestsSlowTheAccountDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 3000, 1, nil)
+		var window []time.Time // the upstream takes 50 a second
+		b.up.script = func(c call) reply {
+			for len(window) > 0 && c.at.Sub(window[0]) >= time.Second {
+				window = window[1:]
+			}
+			if len(window) >= 50 {
+				r := tooMany("")
+				r.delay = 2 * time.Millisecond
+				return r
+			}
+			window = append(window, c.at)
+			r := taken
+			r.delay = 2 * time.Millisecond
+			return r
+		}
+		b.job.Policy.Retry = campaign.Retry{Attempts: 30, Base: time.Second, Cap: time.Minute}
+		s := b.mustRun(t)
+		refusals := len(b.up.calls) - 3000
+		if s.Stop != Complete || b.fold(t).recipients.Accepted != 3000 {
+			t.Fatalf("%+v", s)
+		}
+		if refusals > 900 {
+			t.Errorf("%d of %d requests were refused: the account did not slow down", refusals, len(b.up.calls))
+		}
+		if took := b.up.calls[len(b.up.calls)-1].at.Sub(b.up.calls[0].at); took > 5*time.Minute {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// purse is a token source whose tokens the upstream may stop taking.
+type purse struct {
+	mu       sync.Mutex
+	current  int
+	renewals int
+	err      error
+}
+
+func (p *purse) Token(context.Context) (campaign.Secret, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return campaign.NewSecret(fmt.Sprint("t", p.current)), p.err
+}
+
+func (p *purse) Renew(ctx context.Context, rejected campaign.Secret) (campaign.Secret, error) {
+	p.mu.Lock()
+	if p.err == nil && rejected.Reveal() == fmt.Sprint("t", p.current) {
+		p.current++
+		p.renewals++
+	}
+	p.mu.Unlock()
+	return p.Token(ctx)
+}
+
+// fail makes the source fail from now on.
+func (p *purse) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+}
+
+func withTokens(b *bench, p *purse) {
+	b.account.Tokens = p
+	b.job.Target = tokenLetter{letter{url: "http://127.0.0.1:1/"}}
+}
+
+func TestExpiredTokenIsRenewedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 60, 1, func(c call) reply {
+			r := taken
+			if c.token == "t0" && c.n >= 20 {
+				r = reply{status: 401}
+			}
+			r.delay = 10 * time.Millisecond
+			return r
+		})
+		p := &purse{}
+		withTokens(b, p)
+		s := b.mustRun(t)
+		if s.Stop != Complete || p.renewals != 1 || b.fold(t).recipients.Accepted != 60 {
+			t.Errorf("%+v, %d renewals", s, p.renewals)
+		}
+		if refused := len(b.up.calls) - 60; refused < 1 || refused > 4 {
+			t.Errorf("%d requests met the 401", refused)
+		}
+		if took := b.up.calls[len(b.up.calls)-1].at.Sub(b.up.calls[0].at); took > 500*time.Millisecond {
+			t.Errorf("the same request waited for a backoff: %s", took)
+		}
+	})
+}
+
+func TestTokenThatExpiresAgainLaterIsRenewedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 60, 1, func(c call) reply {
+			if c.token == "t0" && c.n >= 20 || c.token == "t1" && c.n >= 40 {
+				return reply{status: 401}
+			}
+			return taken
+		})
+		b.account.Limits.Concurrency = 1
+		p := &purse{}
+		withTokens(b, p)
+		if s := b.mustRun(t); s.Stop != Complete || p.renewals != 2 || b.fold(t).recipients.Accepted != 60 {
+			t.Errorf("%+v, %d renewals", s, p.renewals)
+		}
+	})
+}
+
+func TestSecond401InARowStops(t *testing.T) {
+	for _, concurrency := range []int{1, 4} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 60, 1, func(c call) reply {
+					if c.n >= 20 {
+						return reply{status: 401, delay: time.Millisecond}
+					}
+					return taken
+				})
+				b.account.Limits.Concurrency = concurrency
+				p := &purse{}
+				withTokens(b, p)
+				s := b.mustRun(t)
+				f := b.fold(t)
+				if s.Stop != Token || f.recipients.Accepted != 20 || f.recipients.Deferred+f.recipients.Pending != 40 {
+					t.Errorf("%s, %+v", s.Stop, f.recipients)
+				}
+				if p.renewals != 1 || len(b.up.calls) > 20+2*concurrency {
+					t.Errorf("%d renewals, %d calls", p.renewals, len(b.up.calls))
+				}
+			})
+		})
+	}
+}
+
+func TestTokenThatCannotBeRenewedStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &purse{}
+		b := newBench(t, 10, 1, func(c call) reply {
+			if c.n == 3 {
+				p.fail(errors.New("the token endpoint is away"))
+				return reply{status: 401}
+			}
+			return taken
+		})
+		b.account.Limits.Concurrency = 1
+		withTokens(b, p)
+		s := b.mustRun(t)
+		f := b.fold(t)
+		if s.Stop != Token || s.Detail != "the token endpoint is away" || f.recipients.Accepted != 3 || f.recipients.Deferred != 1 || f.recipients.Pending != 6 {
+			t.Errorf("%+v, %+v", s, f.recipients)
+		}
+		// No token at the beginning: nothing is begun.
+		calls := len(b.up.calls)
+		if s := b.mustRun(t); s.Stop != Token || s.Requests != 0 || len(b.up.calls) != calls {
+			t.Errorf("%+v", s)
+		}
+		p.fail(nil)
+		if s := b.mustRun(t); s.Stop != Complete || b.fold(t).recipients.Accepted != 10 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func Test401WithoutATokenSourceStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 10, 1, always(reply{status: 401}))
+		b.job.Target = tokenLetter{letter{url: "http://127.0.0.1:1/"}}
+		b.account.Limits.Concurrency = 1
+		s := b.mustRun(t)
+		if f := b.fold(t); s.Stop != Token || len(b.up.calls) != 1 || f.recipients.Deferred != 1 {
+			t.Errorf("%+v after %d calls", s, len(b.up.calls))
+		}
+	})
+}
+
+func TestRefusalToDialOutsideStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 10, 1, always(reply{unsent: true, err: fmt.Errorf("dial: %w", ErrNotLoopback)}))
+		b.account.Limits.Concurrency = 1
+		s, err := b.start(t.Context())
+		if s.Stop != Faulty || !errors.Is(err, ErrNotLoopback) || len(b.up.calls) != 1 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if f := b.fold(t); f.recipients.Deferred != 1 {
+			t.Errorf("%+v", f.recipients)
+		}
+	})
+}
