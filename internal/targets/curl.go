@@ -95,7 +95,9 @@ func (q quoter) command(r Request) (string, error) {
 	}
 	fields, isForm := formFields(r)
 	var lines []string
+	nul := false // no argument of a program can hold one
 	add := func(option, argument string) {
+		nul = nul || strings.ContainsRune(argument, 0)
 		lines = append(lines, option+" "+q.quote(argument))
 	}
 	add("curl --globoff --request", r.Method)
@@ -120,11 +122,10 @@ func (q quoter) command(r Request) (string, error) {
 	case len(r.Body) > 0:
 		add("--data-raw", string(r.Body))
 	}
-	command := strings.Join(lines, " \\\n  ")
-	if strings.ContainsRune(command, 0) {
+	if nul {
 		return "", errors.New("a request with a NUL character cannot be shown as a curl command")
 	}
-	return command, nil
+	return strings.Join(lines, " \\\n  "), nil
 }
 
 type formField struct{ name, value string }

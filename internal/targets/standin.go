@@ -94,7 +94,8 @@ func (s Secrets) Redact(text []byte) []byte {
 			encoder := json.NewEncoder(&quoted)
 			encoder.SetEscapeHTML(html)
 			if encoder.Encode(value) == nil {
-				forms = append(forms, strings.Trim(strings.TrimSpace(quoted.String()), `"`))
+				inner := strings.TrimSpace(quoted.String())
+				forms = append(forms, inner[1:len(inner)-1])
 			}
 		}
 	}
