@@ -189,29 +189,30 @@ func TestManyOpenContents(t *testing.T) {
 	}
 }
 
-// One content waits while thousands of others come and go before it is sent.
+// Some contents wait while others come, fill up and go: none of them is
+// forgotten, wherever in the order they stand when it is swept.
 func TestContentsThatWait(t *testing.T) {
-	var rows strings.Builder
-	rows.WriteString("userid,orgid,company\n")
-	n := 0
-	add := func(company string) { fmt.Fprintf(&rows, "u%d,1,%s\n", n, company); n++ }
-	for i := range 3 * maxOpen {
-		if i%3 == 0 {
-			add(fmt.Sprintf("waits%d", i%999))
+	for closed := 0; closed <= 2*maxOpen; closed += maxOpen / 8 {
+		var rows strings.Builder
+		rows.WriteString("userid,orgid,company\n")
+		n := 0
+		add := func(company string) { fmt.Fprintf(&rows, "u%d,1,%s\n", n, company); n++ }
+		add("first")
+		for i := range closed {
+			add(fmt.Sprintf("c%d", i))
+			add(fmt.Sprintf("c%d", i))
 		}
-		add(fmt.Sprintf("c%d", i))
-		add(fmt.Sprintf("c%d", i))
-	}
-	for i := range 2 * maxOpen {
-		add(fmt.Sprintf("last%d", i))
-	}
-	spec := base(rows.String(), "{{ .company }}")
-	spec.Campaign.Policy.Batch = 2
-	p := mustNew(t, spec)
-	bs := blocks(t, p)
-	balanced(t, p.Summary(), bs)
-	if s := p.Summary(); s.Totals.Recipients != int64(n) || s.Totals.Skipped != 0 || s.Invalid != 0 {
-		t.Errorf("%d rows: %+v", n, s.Totals)
+		for i := range 2 * maxOpen {
+			add(fmt.Sprintf("waits%d", i))
+		}
+		spec := base(rows.String(), "{{ .company }}")
+		spec.Campaign.Policy.Batch = 2
+		p := mustNew(t, spec)
+		bs := blocks(t, p)
+		balanced(t, p.Summary(), bs)
+		if s := p.Summary(); s.Totals.Recipients != int64(n) || s.Totals.Requests != int64(1+closed+2*maxOpen) {
+			t.Errorf("%d closed, %d rows: %+v", closed, n, s.Totals)
+		}
 	}
 }
 
