@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -127,8 +128,11 @@ func TestLedgerThatFailsStopsSendingAtOnce(t *testing.T) {
 func TestIntentIsDurableBeforeTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 50, 1, nil)
+		var mu sync.Mutex
 		open, most := map[int64]bool{}, 0
 		b.job.Ledger = &shaky{Worker: b.ledger, order: func(settlements []ledger.Settlement, intents []ledger.Intent) {
+			mu.Lock()
+			defer mu.Unlock()
 			for _, s := range settlements {
 				delete(open, s.Part.Seq)
 			}
@@ -138,6 +142,8 @@ func TestIntentIsDurableBeforeTheRequest(t *testing.T) {
 			most = max(most, len(open))
 		}}
 		b.up.script = func(c call) reply {
+			mu.Lock()
+			defer mu.Unlock()
 			var seq int64
 			if _, err := fmt.Sscanf(c.ids[0], "u%d", &seq); err != nil || !open[seq] {
 				t.Errorf("a request for %s without an intent", c.ids[0])
