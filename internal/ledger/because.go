@@ -1,6 +1,9 @@
 package ledger
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // because is an error of a kind that callers branch on, in words of its own.
 type because struct {
@@ -15,4 +18,11 @@ func (b because) Unwrap() error { return b.kind }
 // nothing else, for places where the kind's own words would say too little.
 func Because(kind error, format string, args ...any) error {
 	return because{kind, fmt.Sprintf(format, args...)}
+}
+
+// Said reports whether err says already what went wrong, in words that Because
+// was given: such an error needs no context.
+func Said(err error) bool {
+	var b because
+	return errors.As(err, &b)
 }

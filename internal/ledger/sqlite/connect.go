@@ -63,7 +63,7 @@ func connect(file string, u use) (*sql.DB, error) {
 
 // told puts what was done in front of an error and what the storage means into words.
 func told(doing string, err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || ledger.Said(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	var code *driver.Error

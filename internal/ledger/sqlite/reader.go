@@ -119,7 +119,7 @@ type source struct {
 
 func (s source) Block(ctx context.Context, seq int64) (campaign.Block, error) {
 	var packed, digest []byte
-	err := s.r.db.QueryRowContext(ctx, "SELECT packed, digest FROM blocks WHERE id = ?", blockID(s.num, seq)).Scan(&packed, &digest)
+	err := s.r.block.QueryRowContext(ctx, blockID(s.num, seq)).Scan(&packed, &digest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return campaign.Block{}, ledger.Because(ledger.ErrConflict, "the run was begun anew with another plan while it was read")
 	}
@@ -135,7 +135,7 @@ func (s source) Block(ctx context.Context, seq int64) (campaign.Block, error) {
 
 func (s source) Group(ctx context.Context, id int64) (ledger.Group, error) {
 	var record, detail []byte
-	err := s.r.db.QueryRowContext(ctx, "SELECT record, detail FROM journal WHERE id = ?", id).Scan(&record, &detail)
+	err := s.r.group.QueryRowContext(ctx, id).Scan(&record, &detail)
 	if err != nil {
 		return ledger.Group{}, told("reading the journal", err)
 	}

@@ -152,13 +152,13 @@ type identity struct {
 	closed          bool
 }
 
-func (r *Reader) identify(ctx context.Context, o Options) error {
+func (r *Reader) identify(ctx context.Context, project string) error {
 	id, err := identityOf(ctx, r.db, r.file)
 	if err != nil {
 		return err
 	}
-	if id.project != o.Project {
-		return ledger.Because(ledger.ErrForeign, "the ledger %s is of project %q and this project is %q: use campaign state init or campaign state import for this project's own", r.file, id.project, o.Project)
+	if id.project != project {
+		return ledger.Because(ledger.ErrForeign, "the ledger %s is of project %q and this project is %q: use campaign state init or campaign state import for this project's own", r.file, id.project, project)
 	}
 	r.id = id
 	return nil

@@ -38,9 +38,11 @@ func (o Options) file() string { return filepath.Join(o.Dir, fileName) }
 
 // Reader reads a ledger, also while others write it. It takes no lock.
 type Reader struct {
-	db   *sql.DB
-	id   identity
-	file string
+	db    *sql.DB
+	id    identity
+	file  string
+	block *sql.Stmt
+	group *sql.Stmt
 }
 
 // Ledger is an open ledger: the right to send.
@@ -49,6 +51,7 @@ type Ledger struct {
 	options Options
 	writer  *sql.DB     // one connection, every commit on the disk
 	planner *sql.DB     // one connection, for blocks, which Open makes durable
+	insert  *sql.Stmt   // of a group, on writer
 	self    fs.FileInfo // of the file, to notice that another stands in its place
 
 	mu    sync.Mutex
@@ -87,10 +90,10 @@ func (r *Reader) forSending(ctx context.Context, o Options) (*Ledger, error) {
 		return nil, told("opening the ledger", err)
 	}
 	l := &Ledger{Reader: r, options: o, self: self, holds: map[string]*hold{}, plans: map[string]int64{}}
-	if l.writer, err = connect(o.file(), writing); err != nil {
+	if l.writer, err = connect(r.file, writing); err != nil {
 		return nil, err
 	}
-	if l.planner, err = connect(o.file(), planning); err != nil {
+	if l.planner, err = connect(r.file, planning); err != nil {
 		return nil, errors.Join(err, l.writer.Close())
 	}
 	if err := l.ready(ctx); err != nil {
@@ -113,6 +116,10 @@ func (l *Ledger) ready(ctx context.Context) error {
 	if mode != "wal" || synchronous != syncFull {
 		return ledger.Because(ledger.ErrDamaged, "the ledger %s is in journal mode %s with synchronous=%d: nothing written to it would be safe", l.file, mode, synchronous)
 	}
+	var err error
+	if l.insert, err = l.writer.PrepareContext(ctx, insertGroup); err != nil {
+		return told("opening the ledger", err)
+	}
 	return l.raiseMark(ctx)
 }
 
@@ -126,15 +133,31 @@ func openReader(ctx context.Context, o Options) (*Reader, error) {
 	if err := checkHeader(o); err != nil {
 		return nil, err
 	}
-	db, err := connect(o.file(), reading)
+	return openFile(ctx, o.file(), o.Project)
+}
+
+// openFile opens a ledger that may stand anywhere.
+func openFile(ctx context.Context, file, project string) (*Reader, error) {
+	db, err := connect(file, reading)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{db: db, file: o.file()}
-	if err := r.identify(ctx, o); err != nil {
+	r := &Reader{db: db, file: file}
+	if err := r.ready(ctx, project); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return r, nil
+}
+
+func (r *Reader) ready(ctx context.Context, project string) error {
+	err := r.identify(ctx, project)
+	if err == nil {
+		r.block, err = r.db.PrepareContext(ctx, "SELECT packed, digest FROM blocks WHERE id = ?")
+	}
+	if err == nil {
+		r.group, err = r.db.PrepareContext(ctx, "SELECT record, detail FROM journal WHERE id = ?")
+	}
+	return told("opening the ledger", err)
 }
 
 // Closed reports whether the ledger was exported: it can be read and not sent from.

@@ -230,7 +230,7 @@ func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger
 	}
 	earliest, latest := group.Bounds()
 	// Not given up half-way: its effect would be in doubt.
-	done, err := l.writer.ExecContext(context.WithoutCancel(ctx), insertGroup, latest.UnixMicro(), record, detail,
+	done, err := l.insert.ExecContext(context.WithoutCancel(ctx), latest.UnixMicro(), record, detail,
 		mine.run.num, h.Token, earliest.UnixMicro(), ledger.ClockSlack.Microseconds())
 	if err != nil {
 		mine.fold = nil
