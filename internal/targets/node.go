@@ -33,11 +33,7 @@ func Read(raw campaign.Raw, problems *[]campaign.Problem) Node {
 	n := Node{Pointer: raw.Pointer, parent: raw.Pointer, problems: problems}
 	decoder := json.NewDecoder(bytes.NewReader(raw.JSON))
 	decoder.UseNumber()
-	err := decoder.Decode(&n.value)
-	if err == nil {
-		_, err = decoder.Token()
-	}
-	if err != io.EOF {
+	if decoder.Decode(&n.value) != nil || !atEnd(decoder) {
 		n.value = nil
 		n.Report("type", "is not one JSON value", "")
 		return n
@@ -47,6 +43,11 @@ func Read(raw campaign.Raw, problems *[]campaign.Problem) Node {
 		n.Report("type", "must be a mapping", "")
 	}
 	return n
+}
+
+func atEnd(decoder *json.Decoder) bool {
+	_, err := decoder.Token()
+	return err == io.EOF
 }
 
 // Get gives a key's value, absent when n is no mapping or lacks the key.
@@ -228,7 +229,7 @@ func Suggest(name string, known []string) string {
 // TrimSlash gives an address without the slashes at its end.
 func TrimSlash(u *url.URL) *url.URL {
 	trimmed := *u
-	trimmed.Path = strings.TrimRight(u.Path, "/")
-	trimmed.RawPath = strings.TrimRight(u.RawPath, "/")
+	trimmed.RawPath = strings.TrimRight(u.EscapedPath(), "/")
+	trimmed.Path, _ = url.PathUnescape(trimmed.RawPath) // trimming leaves it an escaped path
 	return &trimmed
 }

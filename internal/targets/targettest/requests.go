@@ -46,12 +46,33 @@ func checkRequests(f Fixture) []error {
 		if again, err := fresh.Request(s.Message, secrets); err != nil || !reflect.DeepEqual(first, again) {
 			errs = append(errs, fmt.Errorf("the same file, message and secrets give another request (%v)", err))
 		}
+		if err := owned(target, s.Message, secrets); err != nil {
+			return append(errs, err) // beside others it would crash
+		}
 		return append(errs, concurrently(target, s.Message, secrets, first)...)
 	})
 }
 
-// concurrently builds the same request many times at once; every request is its
-// caller's own to change.
+// owned wants a request to be its caller's own: the runner adds to its headers.
+func owned(target targets.Target, m targets.Message, secrets targets.Secrets) error {
+	first, err := target.Request(m, secrets)
+	if err != nil {
+		return err
+	}
+	second, err := target.Request(m, secrets)
+	if err != nil {
+		return err
+	}
+	kind, body := second.Header.Get("Content-Type"), string(second.Body)
+	first.Header.Set("Content-Type", "changed")
+	clear(first.Body)
+	if second.Header.Get("Content-Type") != kind || string(second.Body) != body {
+		return errors.New("two requests share their headers or their body")
+	}
+	return nil
+}
+
+// concurrently builds the same request many times at once.
 func concurrently(target targets.Target, m targets.Message, secrets targets.Secrets, want targets.Request) []error {
 	const callers = 8
 	errs := make([]error, callers)
