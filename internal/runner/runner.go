@@ -28,8 +28,9 @@ type Job struct {
 	Account *Account
 	Target  targets.Target
 	Secrets targets.Secrets
-	Header  http.Header     // the account's fixed headers
-	Policy  campaign.Policy // zero Rate and Concurrency: the account's; Timeout is what holds for a request
+	Header  http.Header       // the account's fixed headers
+	Hide    []campaign.Secret // what of them is secret; taken out of answers, as Secrets and the token are
+	Policy  campaign.Policy   // zero Rate and Concurrency: the account's; Timeout is what holds for a request
 
 	// Messages renders the messages of a block's deliveries, in their order, from
 	// the frozen inputs. A block that differs from the plan is ErrDiffers.

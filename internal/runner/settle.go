@@ -17,6 +17,7 @@ func now() time.Time { return time.Now().Round(0) }
 func (s *slot) judge(out outgoing, answer targets.Answer, trace Trace, err error) {
 	t := out.task
 	verdict, unauthorized := s.verdict(answer, trace, err)
+	s.redact(out.token, &verdict, &answer)
 	children := s.halve(t, &verdict)
 	s.settle(t, verdict, answer, trace)
 	s.settlement.Children = children

@@ -1,0 +1,41 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"campaign/internal/campaign"
+	"campaign/internal/targets"
+)
+
+const redactedText = "[redacted]"
+
+// redact takes secrets out of what the upstream said, before the ledger keeps it
+// or anybody sees it: upstreams repeat what they were sent (zqt-msgcenter-send,
+// 返回失败: 401). The request's own secrets are all that can come back.
+func (s *slot) redact(token campaign.Secret, v *campaign.Verdict, answer *targets.Answer) {
+	hide := func(secret string) {
+		if secret == "" {
+			return
+		}
+		spellings := []string{secret}
+		if quoted, err := json.Marshal(secret); err == nil && string(quoted[1:len(quoted)-1]) != secret {
+			spellings = append(spellings, string(quoted[1:len(quoted)-1]))
+		}
+		for _, text := range spellings {
+			v.Reason = strings.ReplaceAll(v.Reason, text, redactedText)
+			v.Ref = strings.ReplaceAll(v.Ref, text, redactedText)
+			if bytes.Contains(answer.Body, []byte(text)) {
+				answer.Body = bytes.ReplaceAll(answer.Body, []byte(text), []byte(redactedText))
+			}
+		}
+	}
+	hide(token.Reveal())
+	for _, secret := range s.Secrets {
+		hide(secret.Reveal())
+	}
+	for _, secret := range s.Hide {
+		hide(secret.Reveal())
+	}
+}
