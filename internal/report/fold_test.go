@@ -268,6 +268,19 @@ func TestSentBetween(t *testing.T) {
 	}
 }
 
+func TestNextAttempt(t *testing.T) {
+	m := newMade().block().
+		delivery(1, deferred("throttled", time.Minute, 10)).delivery(1, deferred("throttled", 5*time.Second, 20)).
+		delivery(1, deferred("throttled", time.Hour, 1)).delivery(1, accepted("1", 2)).seal()
+	r, err := Fold(m.run, m.facts, m.results())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Times.Next.Equal(at(25)) || !r.Times.First.Equal(at(1)) || !r.Times.Last.Equal(at(20)) || r.Times.Rate != 0.16 {
+		t.Errorf("%+v", r.Times)
+	}
+}
+
 // A result without a time is listed without a span.
 func TestUnknownWithoutTime(t *testing.T) {
 	r1 := lost("unsettled", 1)

@@ -174,13 +174,16 @@ func TestIdsAreMasked(t *testing.T) {
 		}
 	}
 	// Groups of the upstream are nobody's ids.
-	g := goldenRuns()["groups"]
+	g := newMade()
+	g.groups, g.facts.Groups = true, true
+	g.block().delivery(1, refused("refused: 用户组 1460 不存在", 1)).seal()
+	g.blocks[0].Block.Deliveries[0].Recipients[0].Cells[0] = "1460"
 	r, err := Fold(g.run, g.facts, g.results())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Rejected.Listed[0].Reason; got != "code 1: 用户组 146 不存在" {
-		t.Errorf("a group's refusal reads %q", got)
+	if got := r.Rejected.Listed[0]; got.Reason != "refused: 用户组 1460 不存在" || got.who != "1460" {
+		t.Errorf("a group's refusal reads %q of %q", got.Reason, got.who)
 	}
 }
 
