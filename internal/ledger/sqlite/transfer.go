@@ -115,7 +115,7 @@ func (r *Reader) copyTo(ctx context.Context, file string) error {
 	if err := f.Close(); err != nil {
 		return errors.Join(err, os.Remove(partial))
 	}
-	_, err = r.db.ExecContext(ctx, "VACUUM INTO ?", partial)
+	err = r.vacuumInto(ctx, partial)
 	if err == nil {
 		err = install(partial, file)
 	}
@@ -123,6 +123,15 @@ func (r *Reader) copyTo(ctx context.Context, file string) error {
 		return errors.Join(err, removeDB(partial))
 	}
 	return nil
+}
+
+func (r *Reader) vacuumInto(ctx context.Context, file string) error {
+	db, err := connect(r.file, writing)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", file)
+	return errors.Join(err, db.Close())
 }
 
 // Import makes an exported file the ledger of the project, and opens it for
