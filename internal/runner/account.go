@@ -277,6 +277,13 @@ func (a *Account) end(s *stopped) *stopped {
 	return a.ended
 }
 
+// over says why the account takes no more requests; nil: it does.
+func (a *Account) over() *stopped {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ended
+}
+
 // errClosed is what a request finds that waited to start while the account came
 // into trouble.
 var errClosed = errors.New("the upstream is in trouble")

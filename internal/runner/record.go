@@ -110,7 +110,7 @@ func (r *recorder) write(ctx context.Context) {
 	}
 	err := r.failed
 	if err == nil {
-		if err = r.ledger.Record(ctx, r.hold, r.settlements, r.intents); err != nil {
+		if err = r.record(ctx); err != nil {
 			err = ledgerError("record", err)
 			r.failed = err
 			r.fail(err)
@@ -125,6 +125,16 @@ func (r *recorder) write(ctx context.Context) {
 	clear(r.settlements)
 	clear(r.group)
 	r.settlements, r.intents, r.group = r.settlements[:0], r.intents[:0], r.group[:0]
+}
+
+// record survives a panic of the ledger, so that nobody waits for ever.
+func (r *recorder) record(ctx context.Context) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("a bug: %v", value)
+		}
+	}()
+	return r.ledger.Record(ctx, r.hold, r.settlements, r.intents)
 }
 
 // count folds a durable group into the summary.

@@ -19,11 +19,16 @@ func (s *slot) redact(token campaign.Secret, v *campaign.Verdict, answer *target
 		if secret == "" {
 			return
 		}
-		spellings := []string{secret}
-		if quoted, err := json.Marshal(secret); err == nil && string(quoted[1:len(quoted)-1]) != secret {
-			spellings = append(spellings, string(quoted[1:len(quoted)-1]))
+		spellings := [2]string{secret}
+		if strings.ContainsFunc(secret, quotedInJSON) {
+			if quoted, err := json.Marshal(secret); err == nil {
+				spellings[1] = string(quoted[1 : len(quoted)-1])
+			}
 		}
 		for _, text := range spellings {
+			if text == "" {
+				continue
+			}
 			v.Reason = strings.ReplaceAll(v.Reason, text, redactedText)
 			v.Ref = strings.ReplaceAll(v.Ref, text, redactedText)
 			if bytes.Contains(answer.Body, []byte(text)) {
@@ -38,4 +43,9 @@ func (s *slot) redact(token campaign.Secret, v *campaign.Verdict, answer *target
 	for _, secret := range s.Hide {
 		hide(secret.Reveal())
 	}
+}
+
+// quotedInJSON reports whether encoding/json may write a character in another way.
+func quotedInJSON(c rune) bool {
+	return c < ' ' || c >= 0x7f || strings.ContainsRune(`"\\<>&`, c)
 }

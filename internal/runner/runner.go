@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,6 +77,7 @@ type run struct {
 	giveUp  context.CancelFunc
 	end     atomic.Pointer[stopped]
 
+	crash     atomic.Pointer[crash]
 	news      sync.Mutex // Progress is called under it
 	limited   atomic.Bool
 	exhausted atomic.Bool
@@ -85,7 +87,8 @@ type run struct {
 // Run works on a run until nothing is left that wants sending, or something
 // stops it. Its error says that we could not do our job (ErrLedger, ErrDiffers,
 // …); everything else, the end of ctx too, is the Summary's Stop. The Summary is
-// valid with an error as well.
+// valid with an error as well. A panic in one of its goroutines stops the run in
+// order and goes on in the caller's.
 func Run(ctx context.Context, job Job) (Summary, error) {
 	r := newRun(ctx, job)
 	defer r.giveUp()
@@ -102,6 +105,9 @@ func Run(ctx context.Context, job Job) (Summary, error) {
 	err = r.Ledger.Release(context.WithoutCancel(ctx), hold)
 	if err != nil {
 		r.halt(&stopped{why: Failed, err: ledgerError("release the run", err)})
+	}
+	if c := r.crash.Load(); c != nil {
+		panic(c)
 	}
 	return r.summary()
 }
@@ -169,11 +175,11 @@ func (r *run) work() {
 	var helpers, slots sync.WaitGroup
 	over := make(chan struct{})
 	helpers.Go(func() { r.queue.work(r.sending) })
-	helpers.Go(func() { r.feed() })
+	helpers.Go(func() { r.guard(r.feed) })
 	helpers.Go(func() { r.poll(over) })
 	helpers.Go(func() { r.killer(over) })
 	for range r.concurrency {
-		slots.Go(func() { (&slot{run: r, done: make(chan error, 1)}).work() })
+		slots.Go(func() { r.guard((&slot{run: r, done: make(chan error, 1)}).work) })
 	}
 	slots.Wait()
 	close(over)
@@ -181,6 +187,25 @@ func (r *run) work() {
 	helpers.Wait()
 	close(r.recorder.in)
 	<-r.recorder.gone
+}
+
+// crash is a panic on its way from one goroutine to another.
+type crash struct {
+	value any
+	stack []byte
+}
+
+func (c *crash) String() string { return fmt.Sprintf("%v\n%s", c.value, c.stack) }
+
+// guard ends sending when do panics; Run panics with it when everything has ended.
+func (r *run) guard(do func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			r.crash.CompareAndSwap(nil, &crash{value, debug.Stack()})
+			r.halt(&stopped{why: Faulty, detail: "a bug"})
+		}
+	}()
+	do()
 }
 
 // ledgerFailed stops everything: what is in flight cannot be settled any more,

@@ -438,3 +438,69 @@ func (s spy) Do(ctx context.Context, r targets.Request, timeout time.Duration) (
 	s.look(r)
 	return s.Sender.Do(ctx, r, timeout)
 }
+
+type panicking struct {
+	letter
+	in string
+}
+
+func (p panicking) Request(m targets.Message, s targets.Secrets) (targets.Request, error) {
+	if p.in == "request" && m.Recipients[0].ID() == "u7" {
+		panic("a bug in request")
+	}
+	return p.letter.Request(m, s)
+}
+
+func (p panicking) Judge(a targets.Answer) campaign.Verdict {
+	if p.in == "judge" {
+		panic("a bug in judge")
+	}
+	return p.letter.Judge(a)
+}
+
+func TestPanicStopsInOrder(t *testing.T) {
+	for _, in := range []string{"request", "judge", "messages"} {
+		t.Run(in, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 30, 1, always(taken))
+				usual, messages := b.job.Target, b.job.Messages
+				b.job.Target = panicking{letter{url: "http://127.0.0.1:1/"}, in}
+				if in == "messages" {
+					b.job.Messages = func(context.Context, campaign.Block) ([]targets.Message, error) { panic("a bug in messages") }
+				}
+				func() {
+					defer func() {
+						if got := fmt.Sprint(recover()); !strings.Contains(got, "a bug in "+in) || !strings.Contains(got, "runner_test.go") {
+							t.Errorf("panicked with %s", got)
+						}
+					}()
+					_, _ = b.start(t.Context())
+				}()
+				f := b.fold(t)
+				if f.recipients.Unknown > 4 {
+					t.Errorf("%+v", f.recipients)
+				}
+				b.job.Target, b.job.Messages = usual, messages // the bug is mended, the hold was given back
+				if s := b.mustRun(t); s.Stop != Complete || b.fold(t).recipients.Unknown != f.recipients.Unknown {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+func TestUpstreamThatEndsTheRunLeavesNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 4, 1, func(c call) reply {
+			if c.n == 0 {
+				return tooMany("600")
+			}
+			return lostAfter
+		})
+		b.account.Limits.Concurrency = 1
+		began := time.Now()
+		if s := b.mustRun(t); s.Stop != Unavailable || time.Since(began) > time.Minute {
+			t.Errorf("%s after %s", s.Stop, time.Since(began))
+		}
+	})
+}

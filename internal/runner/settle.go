@@ -80,6 +80,11 @@ func (s *slot) report(k kind, v campaign.Verdict, trace Trace) (probe bool) {
 		s.Log.Info("the account's state changed", "run", s.Run, "change", change.Kind, "why", change.Detail)
 		s.tell(*change)
 	}
+	if change != nil && change.Kind == Troubled {
+		if end := s.Account.over(); end != nil {
+			s.halt(end) // nobody is to wait for a delivery's time any more
+		}
+	}
 	return probe
 }
 
