@@ -42,7 +42,7 @@ type Spec struct {
 	// path in the project.
 	Open func(path string) (recipients.Source, error)
 	// To makes a trial: the plan is for the recipients with these ids, as if the
-	// source had no others. An id that is not there is a problem.
+	// source had no others. An id that is not there is a problem. Empty: no trial.
 	To []string
 	// Columns are those of a run that was planned before. They are for Messages,
 	// which then needs no recipients file; other plans leave them nil.
@@ -78,7 +78,10 @@ func New(spec Spec) (*Plan, []campaign.Diagnostic) {
 	if spec.Workers <= 0 {
 		spec.Workers = runtime.GOMAXPROCS(0)
 	}
-	p := &Plan{spec: spec, to: set(spec.To), only: set(spec.Account.Only)}
+	p := &Plan{spec: spec, only: set(spec.Account.Only)}
+	if len(spec.To) > 0 {
+		p.to = set(spec.To)
+	}
 	p.newScreener = func() recipients.Screener {
 		return recipients.NewScreener(recipients.Options{TempDir: spec.TempDir})
 	}

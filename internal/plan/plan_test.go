@@ -79,6 +79,7 @@ func TestBatches(t *testing.T) {
 			"[2 4] 3:not-allowed: the account's only list 5:duplicate: row 2 6:not-allowed: the account's only list"},
 		{"only nobody", "hello", func(s *Spec) { s.Account.Only = []string{} },
 			"2:not-allowed: the account's only list 3:not-allowed: the account's only list 4:not-allowed: the account's only list 5:not-allowed: the account's only list 6:not-allowed: the account's only list"},
+		{"no trial", "hello", func(s *Spec) { s.To = []string{} }, "[2 3 4 6] 5:duplicate: row 2"},
 		{"a trial", "hello", func(s *Spec) { s.To = []string{"d", "a"} }, "[2 6] 5:duplicate: row 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
