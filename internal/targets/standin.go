@@ -1,10 +1,7 @@
 package targets
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -77,34 +74,4 @@ func asVariable(name string) string {
 		return "_" + variable
 	}
 	return variable
-}
-
-// Redact puts [redacted] in the place of every secret in text, also where it
-// stands escaped for JSON or a URL. What has none comes back as it is.
-func (s Secrets) Redact(text []byte) []byte {
-	var forms []string
-	for _, secret := range s {
-		value := secret.Reveal()
-		if value == "" {
-			continue
-		}
-		forms = append(forms, value, url.QueryEscape(value), url.PathEscape(value))
-		for _, html := range []bool{false, true} {
-			var quoted bytes.Buffer
-			encoder := json.NewEncoder(&quoted)
-			encoder.SetEscapeHTML(html)
-			if encoder.Encode(value) == nil {
-				inner := strings.TrimSpace(quoted.String())
-				forms = append(forms, inner[1:len(inner)-1])
-			}
-		}
-	}
-	// The longest first: a secret may be a part of another one.
-	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
-	for _, form := range forms {
-		if bytes.Contains(text, []byte(form)) {
-			text = bytes.ReplaceAll(text, []byte(form), []byte("[redacted]"))
-		}
-	}
-	return text
 }

@@ -53,7 +53,8 @@ var telling = []int{0, 200, 201, 204, 302, 400, 401, 403, 408, 425, 429, 500, 50
 const enough = 20
 
 // checkAnyAnswer judges every status with every kind of body. Headers go round,
-// so that each status and each body meets each of them.
+// so that each status and each body meets each of them. The first channel gets
+// all statuses, the others those that rules name.
 func checkAnyAnswer(f Fixture) []error {
 	bodies := f.bodies()
 	var seen []string
@@ -65,6 +66,9 @@ func checkAnyAnswer(f Fixture) []error {
 		var errs []error
 		for status := range 700 {
 			every := slices.Contains(telling, status) || slices.Contains(f.Account.NotAccepted, status)
+			if !every && len(seen) > 1 {
+				continue
+			}
 			for i, body := range bodies {
 				for j, h := range answerHeaders {
 					if !every && (status+i+j)%len(answerHeaders) != 0 {
