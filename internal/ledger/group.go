@@ -101,7 +101,11 @@ func detailOf(g Group) groupDetail {
 		at := s.At.UnixMicro()
 		d.Times = number(d.Times, at-before)
 		before = at
-		d.Upstream = number(d.Upstream, upstreamAfter(at, s.Upstream))
+		if s.Upstream.IsZero() {
+			d.Upstream = number(d.Upstream, 0)
+		} else {
+			d.Upstream = number(number(d.Upstream, 1), s.Upstream.UnixMicro()-at)
+		}
 		d.Status = number(d.Status, s.Verdict.Status)
 		d.After = number(d.After, s.Verdict.After)
 		answer := s.Answer[:min(len(s.Answer), AnswerLimit)]
@@ -114,13 +118,6 @@ func detailOf(g Group) groupDetail {
 		before = at
 	}
 	return d
-}
-
-func upstreamAfter(at int64, upstream time.Time) int64 {
-	if upstream.IsZero() {
-		return 0
-	}
-	return (upstream.UnixMicro()-at)*2 + 1
 }
 
 // DecodeIndex reads the first half of a group into g, whose slices are used
@@ -206,8 +203,8 @@ func DecodeGroup(index, detail []byte) (Group, error) {
 		s := &g.Settlements[i]
 		before += times.number()
 		s.At = time.UnixMicro(before).UTC()
-		if u := upstream.number(); u != 0 {
-			s.Upstream = time.UnixMicro(before + (u-1)/2).UTC()
+		if upstream.count(1) == 1 {
+			s.Upstream = time.UnixMicro(before + upstream.number()).UTC()
 		}
 		s.Verdict.Status = int(status.number())
 		s.Verdict.After = time.Duration(after.number())

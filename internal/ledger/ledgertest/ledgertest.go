@@ -33,12 +33,13 @@ func Run(t *testing.T, fresh func(t testing.TB) Subject) {
 		tests []test
 	}{
 		{"planning", planning}, {"holding", holding}, {"recording", recording},
-		{"splitting", splitting}, {"reading", reading}, {"crashing", crashing},
+		{"splitting", splitting}, {"reading", reading}, {"crashing", crashing}, {"failing", failing},
 	} {
 		for _, tt := range part.tests {
 			t.Run(part.name+"/"+tt.name, func(t *testing.T) {
-				s := fresh(t)
-				tt.run(&scene{TB: t, ctx: t.Context(), subject: s, l: s.Open(t)})
+				s := &scene{TB: t, ctx: t.Context(), fresh: fresh}
+				s.renew()
+				tt.run(s)
 			})
 		}
 	}
@@ -54,8 +55,16 @@ type test struct {
 type scene struct {
 	testing.TB
 	ctx     context.Context
+	fresh   func(t testing.TB) Subject
 	subject Subject
 	l       ledger.Ledger
+}
+
+// renew begins with an empty ledger.
+func (s *scene) renew() {
+	s.Helper()
+	s.subject = s.fresh(s)
+	s.l = s.subject.Open(s)
 }
 
 // at is the scene's clock: seconds after noon of a certain day.

@@ -14,7 +14,10 @@ import (
 
 // subject is a ledger in a folder. A crash is what kill -9 leaves of it: a copy
 // of its files at that moment.
-type subject struct{ options sqlite.Options }
+type subject struct {
+	options sqlite.Options
+	live    []*sqlite.Ledger
+}
 
 func fresh(t testing.TB) *subject {
 	t.Helper()
@@ -22,7 +25,7 @@ func fresh(t testing.TB) *subject {
 	if err := sqlite.Init(t.Context(), o, false); err != nil {
 		t.Fatal(err)
 	}
-	return &subject{o}
+	return &subject{options: o}
 }
 
 func optionsIn(root string) sqlite.Options {
@@ -33,7 +36,11 @@ func optionsIn(root string) sqlite.Options {
 	}
 }
 
-func (s *subject) Open(t testing.TB) ledger.Ledger { return open(t, s.options) }
+func (s *subject) Open(t testing.TB) ledger.Ledger {
+	l := open(t, s.options)
+	s.live = append(s.live, l)
+	return l
+}
 
 func open(t testing.TB, o sqlite.Options) *sqlite.Ledger {
 	t.Helper()
@@ -55,7 +62,10 @@ func (s *subject) Crash(t testing.TB) {
 	copied := optionsIn(root)
 	copyDir(t, s.options.Dir, copied.Dir)
 	copyDir(t, filepath.Dir(s.options.Mark), filepath.Dir(copied.Mark))
-	s.options = copied
+	for _, l := range s.live { // they go on in files that nobody looks at
+		must(t, l.Close())
+	}
+	s.options, s.live = copied, nil
 }
 
 func (s *subject) Expire(t testing.TB, _ string) {
