@@ -1,0 +1,35 @@
+package diagnostics
+
+import (
+	"encoding/json"
+	"io"
+
+	"campaign/internal/campaign"
+)
+
+// JSON writes one document: {"format_version": 1, "diagnostics": […]}. Lines and
+// columns are 1-based, columns count code points, end_column is exclusive; what
+// is not known is left out.
+func JSON(w io.Writer, found []campaign.Diagnostic, _ bool) error {
+	type diagnostic struct {
+		File      string `json:"file"`
+		Line      int    `json:"line,omitempty"`
+		Column    int    `json:"column,omitempty"`
+		EndColumn int    `json:"end_column,omitempty"`
+		Severity  string `json:"severity"`
+		Rule      string `json:"rule"`
+		Message   string `json:"message"`
+		Hint      string `json:"hint,omitempty"`
+	}
+	all := make([]diagnostic, len(found))
+	for i, d := range found {
+		all[i] = diagnostic{d.File, d.Line, d.Col, d.EndCol, severity(d), d.Rule, d.Message, d.Hint}
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(struct {
+		FormatVersion int          `json:"format_version"`
+		Diagnostics   []diagnostic `json:"diagnostics"`
+	}{1, all})
+}
