@@ -75,8 +75,8 @@ type Match struct {
 	AcceptChanges bool   // `changes: accept`: a run does not stop when the upstream's groups changed
 }
 
-// Policy holds how a campaign goes out: the `delivery` mapping. A zero Rate or
-// Concurrency means the account's limit.
+// Policy holds how a campaign goes out: the `delivery` mapping. A zero Rate,
+// Concurrency or Timeout means the account's.
 type Policy struct {
 	Batch         int // recipients a request, at least 1
 	Rate          Rate
@@ -92,12 +92,15 @@ type Retry struct {
 	Base, Cap time.Duration
 }
 
+// DefaultTimeout is the longest time for one request where neither the campaign
+// nor its account gives one.
+const DefaultTimeout = 30 * time.Second
+
 // DefaultPolicy is what a file without a delivery mapping gets
 // (design: campaign-files, delivery keys).
 func DefaultPolicy() Policy {
 	return Policy{
 		Batch:         100,
-		Timeout:       30 * time.Second,
 		Retry:         Retry{Attempts: 8, Base: time.Second, Cap: time.Minute},
 		MaxRecipients: 100_000,
 	}

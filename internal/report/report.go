@@ -243,7 +243,7 @@ func newReport(run campaign.Run, facts Facts) Report {
 	if zone == nil {
 		zone = run.Occurrence.Time.Location()
 	}
-	facts.Limits.Timeout = cmp.Or(facts.Limits.Timeout, campaign.DefaultPolicy().Timeout)
+	facts.Limits.Timeout = cmp.Or(facts.Limits.Timeout, campaign.DefaultTimeout)
 	r := Report{
 		FormatVersion: FormatVersion,
 		Generated:     stamp(facts.Generated, zone),

@@ -128,7 +128,7 @@ func newRun(ctx context.Context, job Job) *run {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
 	if r.Policy.Timeout <= 0 {
-		r.Policy.Timeout = campaign.DefaultPolicy().Timeout
+		r.Policy.Timeout = campaign.DefaultTimeout
 	}
 	r.concurrency = r.Account.limits.Concurrency
 	if n := r.Policy.Concurrency; n > 0 {

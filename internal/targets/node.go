@@ -105,6 +105,21 @@ func (n Node) IsText() bool {
 	return ok
 }
 
+// TextOrFile reads a text that stands here or in a file: {file: PATH}, whose text
+// is in files. A file name is given back with its text.
+func (n Node) TextOrFile(files map[string]string) (source, file string) {
+	if !n.IsMapping() {
+		return n.Text(), ""
+	}
+	named := n.Get("file").Required()
+	file = named.Text()
+	source, ok := files[file]
+	if !ok && named.IsText() {
+		named.Report("no-file", fmt.Sprintf("file %q was not read", file), "")
+	}
+	return source, file
+}
+
 // IsMapping reports whether the value is a mapping.
 func (n Node) IsMapping() bool {
 	_, ok := n.value.(map[string]any)

@@ -315,3 +315,26 @@ func TestParseGroup(t *testing.T) {
 		t.Error("channels")
 	}
 }
+
+func TestTextFromFile(t *testing.T) {
+	a := openAccount(t, exampleAccount)
+	c := &campaign.Campaign{
+		Channel: campaign.Channel{Type: SMS, Raw: campaign.Raw{Pointer: "/channel", JSON: []byte(`{"type": "chuanbo.sms", "target": "media", "message_type": 38}`)}},
+		Content: campaign.Content{
+			Raw:   campaign.Raw{Pointer: "/content", JSON: []byte(`{"name": "n", "signature": 50, "text": {"file": "content/a.txt"}}`)},
+			Files: map[string]string{"content/a.txt": "明日停水\n"},
+		},
+	}
+	got, problems := a.Target(c)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := targets.Text{Pointer: "/content/text", File: "content/a.txt", Source: "明日停水", Required: true, Limit: smsLimit}
+	if diff := cmp.Diff(want, got.Layout().Texts[1]); diff != "" {
+		t.Error(diff)
+	}
+	c.Content.Files = nil
+	if _, problems := a.Target(c); len(problems) != 1 || problems[0].Rule != "no-file" || problems[0].Pointer != "/content/text/file" {
+		t.Errorf("a file that was not read: %+v", problems)
+	}
+}

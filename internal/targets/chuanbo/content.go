@@ -3,6 +3,7 @@ package chuanbo
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"campaign/internal/campaign"
@@ -20,7 +21,7 @@ const (
 func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Problem) {
 	var problems []campaign.Problem
 	channel := targets.Read(c.Channel.Raw, &problems)
-	b := builder{account: a, channel: channel, content: targets.Read(c.Content.Raw, &problems)}
+	b := builder{account: a, channel: channel, content: targets.Read(c.Content.Raw, &problems), files: c.Content.Files}
 	switch c.Channel.Type {
 	case Notification:
 		b.notification()
@@ -66,6 +67,7 @@ const (
 type builder struct {
 	account          *account
 	channel, content targets.Node
+	files            map[string]string // texts that stand in files
 	entries          []entry
 	texts            []targets.Text
 }
@@ -159,6 +161,9 @@ func (b *builder) number(name string, value int64) {
 // text lists a required text that may hold a template.
 func (b *builder) text(name string, n targets.Node, limit int) {
 	b.entries = append(b.entries, entry{name: name, origin: fromText, text: len(b.texts)})
-	b.texts = append(b.texts, targets.Text{
-		Pointer: n.Pointer, Source: n.Required().Text(), Required: true, Limit: limit})
+	source, file := n.Required().TextOrFile(b.files)
+	if file != "" {
+		source = strings.TrimSuffix(source, "\n") // the line end of a text file's last line is not said
+	}
+	b.texts = append(b.texts, targets.Text{Pointer: n.Pointer, File: file, Source: source, Required: true, Limit: limit})
 }

@@ -177,13 +177,7 @@ func (b *builder) body(n targets.Node) {
 		b.gap(text)
 		return
 	}
-	file := n.Get("file").Required()
-	text.File = file.Text()
-	source, ok := b.files[text.File]
-	if !ok && file.IsText() {
-		file.Report("no-file", fmt.Sprintf("file %q was not read", text.File), "")
-	}
-	text.Source = source
+	text.Source, text.File = n.TextOrFile(b.files)
 	b.gap(text)
 }
 

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"campaign/internal/campaign"
+	"campaign/internal/plan"
+	"campaign/internal/recipients"
+	"campaign/internal/spec"
+	"campaign/internal/targets"
+)
+
+// job is a campaign that is ready to be planned and sent.
+type job struct {
+	campaign *campaign.Campaign
+	doc      *spec.Document
+	declared campaign.Account
+	account  targets.Account
+	target   targets.Target
+	groups   []campaign.Group
+	spec     plan.Spec
+	plan     *plan.Plan
+}
+
+// occasion is what one invocation adds to the files.
+type occasion struct {
+	occurrence campaign.Occurrence
+	to         []string         // a trial to these only
+	endpoint   string           // sends here instead of the account's own address (the sandbox)
+	groups     []campaign.Group // the upstream's groups as they are now; nil: those of the lock file
+	columns    []string         // of a run that was planned before: its recipients stand in the ledger
+}
+
+// once is the occurrence of campaigns without a schedule.
+func once(label string) campaign.Occurrence {
+	return campaign.Occurrence{Label: firstOf(label, campaign.Once), Time: time.Now()}
+}
+
+// compile reads a campaign file and everything that it names, for one profile. It
+// goes as far as it can, so that all problems are found at once: a job comes
+// with errors too when it can be planned, and is nil when it cannot.
+func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic) {
+	c, doc, found := spec.LoadCampaign(p.files, file)
+	if c == nil {
+		return nil, found
+	}
+	j := &job{campaign: c, doc: doc}
+	var problem *campaign.Problem
+	if j.declared, problem = spec.Account(c, p.profile); problem != nil {
+		return nil, append(found, doc.Diagnostic(*problem))
+	}
+	declared := j.declared
+	if o.endpoint != "" {
+		declared = redirected(declared, o.endpoint)
+	}
+	var problems []campaign.Problem
+	if j.account, problems = system(declared.System).Account(declared); j.account == nil {
+		return nil, append(found, p.doc.Diagnostics(problems)...)
+	}
+	found = append(found, p.doc.Diagnostics(problems)...)
+	j.target, problems = j.account.Target(c)
+	if found = append(found, doc.Diagnostics(problems)...); j.target == nil {
+		return nil, found
+	}
+	if c.Recipients.Groups != nil && o.columns == nil {
+		var more []campaign.Diagnostic
+		j.groups, more = p.resolveGroups(c, doc, o.groups)
+		if found = append(found, more...); campaign.HasErrors(more) {
+			return nil, found
+		}
+	}
+	o.occurrence.Time = o.occurrence.Time.In(p.decl.Location)
+	j.spec = plan.Spec{
+		Project: p.decl.ID, Profile: p.profile.Name,
+		Campaign: c, Account: j.declared, Layout: j.target.Layout(),
+		Occurrence: o.occurrence, Zone: p.decl.Location,
+		Groups: j.groups, To: o.to, Columns: o.columns,
+		Open:   func(name string) (recipients.Source, error) { return recipients.Open(p.files, name) },
+		Locate: doc.Diagnostic,
+	}
+	var more []campaign.Diagnostic
+	j.plan, more = plan.New(j.spec)
+	if found = append(found, more...); j.plan == nil {
+		return nil, found
+	}
+	return j, found
+}
+
+// redirected is the account as declared, but with another address: the sandbox
+// stands in for the upstream.
+func redirected(declared campaign.Account, endpoint string) campaign.Account {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(declared.Raw.JSON, &raw); err != nil {
+		panic(err) // it passed the schema: an object
+	}
+	delete(raw, "environment")
+	raw["base_url"], _ = json.Marshal(endpoint)
+	declared.Raw.JSON, _ = json.Marshal(raw)
+	declared.Proxy, declared.CAFile = "", ""
+	return declared
+}
+
+// resolveGroups gives the groups that a campaign goes to, with what the lock
+// file knows of them. fresh are the upstream's own, if it was asked.
+func (p *project) resolveGroups(c *campaign.Campaign, doc *spec.Document, fresh []campaign.Group) ([]campaign.Group, []campaign.Diagnostic) {
+	wanted := c.Recipients.Groups
+	lock := spec.GroupsFile(c.Channel.Target)
+	known, _, found := spec.LoadGroups(p.files, lock)
+	if _, err := fs.Stat(p.files, lock); errors.Is(err, fs.ErrNotExist) {
+		known, found = nil, nil
+		if wanted.Match != nil && fresh == nil {
+			return nil, []campaign.Diagnostic{doc.Diagnostic(campaign.Problem{
+				Pointer: "/recipients/match", Rule: "no-groups-lock",
+				Message: "groups by match need " + lock + ", which is not there",
+				Hint:    "`campaign groups --target " + c.Channel.Target + " --lock` writes it",
+			})}
+		}
+	}
+	if campaign.HasErrors(found) {
+		return nil, found
+	}
+	if fresh != nil {
+		known = fresh
+	}
+	if wanted.Match != nil {
+		groups := plan.MatchGroups(*wanted.Match, known)
+		if len(groups) == 0 {
+			found = append(found, doc.Diagnostic(campaign.Problem{
+				Pointer: "/recipients/match", Rule: "no-group-matches",
+				Message: fmt.Sprintf("no group of %s matches", lock),
+				Hint:    "`campaign groups --target " + c.Channel.Target + "` lists what the account has",
+			}))
+		}
+		return groups, found
+	}
+	groups := make([]campaign.Group, len(wanted.IDs))
+	for i, id := range wanted.IDs {
+		groups[i] = campaign.Group{ID: id}
+		if at := slices.IndexFunc(known, func(g campaign.Group) bool { return g.ID == id }); at >= 0 {
+			groups[i] = known[at]
+		}
+	}
+	return groups, found
+}
+
+// check plans the campaign as a whole and gives every problem of its rows.
+func (j *job) check(ctx context.Context) (plan.Summary, []campaign.Diagnostic, error) {
+	for _, err := range j.plan.Blocks(ctx) {
+		if err != nil {
+			return plan.Summary{}, nil, fmt.Errorf("%s: %w", j.campaign.File, err)
+		}
+	}
+	summary := j.plan.Summary()
+	return summary, summary.Problems, nil
+}
+
+// inputs are the files that a run of the campaign freezes, in the order of their
+// paths. Recipients files are there by digest only.
+func (p *project) inputs(ctx context.Context, j *job) ([]campaign.Input, error) {
+	files := []string{spec.TargetsFile, j.campaign.File}
+	for file := range j.campaign.Content.Files {
+		files = append(files, file)
+	}
+	if j.campaign.Recipients.Groups != nil {
+		files = append(files, spec.GroupsFile(j.campaign.Channel.Target))
+	}
+	if j.declared.CAFile != "" {
+		files = append(files, j.declared.CAFile)
+	}
+	slices.Sort(files)
+	var out []campaign.Input
+	for _, file := range slices.Compact(files) {
+		data, err := fs.ReadFile(p.files, file)
+		if errors.Is(err, fs.ErrNotExist) && path.Ext(file) == ".yaml" && file != j.campaign.File {
+			continue // groups given by id need no lock file
+		}
+		if err != nil {
+			return nil, fail(exitProblems, "%w", err)
+		}
+		out = append(out, frozenInput(file, data))
+	}
+	lists := []string{}
+	if j.campaign.Recipients.File != "" {
+		lists = append(lists, j.campaign.Recipients.File)
+	}
+	for _, e := range slices.Concat(j.campaign.Recipients.Exclude, j.declared.Suppress) {
+		lists = append(lists, e.File)
+	}
+	slices.Sort(lists)
+	for _, file := range slices.Compact(lists) {
+		source, err := recipients.Open(p.files, file)
+		if err != nil {
+			return nil, fail(exitProblems, "%s: %w", file, err)
+		}
+		digest, err := source.Digest(ctx)
+		if err != nil {
+			return nil, fail(exitProblems, "%s: %w", file, err)
+		}
+		out = append(out, campaign.Input{Path: file, Digest: digest})
+	}
+	return out, nil
+}
+
+func frozenInput(file string, data []byte) campaign.Input {
+	sum := sha256.Sum256(data)
+	return campaign.Input{Path: file, Digest: hex.EncodeToString(sum[:]), Data: data}
+}

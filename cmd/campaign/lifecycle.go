@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+	"campaign/internal/report"
+)
+
+func newResume(a *app) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "resume RUN",
+		Short: "Go on with an interrupted run, as it was planned",
+		Long: `resume sends what a run still owes, from the inputs that were frozen when it began: edits made since change nothing. What is unknown
+stays unknown, what was refused stays refused.`,
+		Example: "  campaign resume 5rrc2ktn5n77 --yes",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			s, run, err := a.findForWork(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			defer s.ledger.Close()
+			s.flags = f
+			return s.resume(ctx, run)
+		},
+	}
+	flags := cmd.Flags()
+	flags.Int64Var(&f.limit, "limit", 0, "begin at most this many recipients now")
+	flags.BoolVar(&f.yes, "yes", false, "do not ask")
+	flags.DurationVar(&f.wait, "wait-for-upstream", 0, "how long to wait for an upstream in trouble before giving up")
+	return cmd
+}
+
+func (s *sender) resume(ctx context.Context, run campaign.Run) error {
+	switch run.State {
+	case campaign.Planning:
+		return fail(exitGuard, "run %s was never planned as a whole and nothing of it was sent: `campaign run %s` plans it anew", run.ID, run.File)
+	case campaign.Cancelled:
+		return fail(exitGuard, "run %s was cancelled (%s): a new name or --occurrence sends again", run.ID, run.Reason)
+	}
+	frozen, j, err := s.thaw(ctx, s.ledger, run)
+	if err != nil {
+		return err
+	}
+	if err := s.guard([]*todo{{job: j}}); err != nil {
+		return err
+	}
+	t := &todo{job: j, run: run, known: true}
+	if t.counts, err = s.fold(ctx, s.ledger, run); err != nil {
+		return err
+	}
+	if t.counts.Complete() {
+		fmt.Fprintf(s.stdout, "%s%s (run %s) is done: nothing to do. %s\n", s.tag(), run.Campaign, run.ID, report.Verdict(t.counts))
+		return quit(codeOf(t.counts))
+	}
+	if err := s.confirm([]*todo{t}); err != nil {
+		return err
+	}
+	l, err := s.line(ctx, j.declared, j.account)
+	if err != nil {
+		return err
+	}
+	code, err := s.send(ctx, l, frozen, j, run)
+	if err != nil {
+		return &exit{code, err}
+	}
+	return quit(code)
+}
+
+// findForWork opens the ledger that has the run, for working on it, and under
+// the run's profile.
+func (a *app) findForWork(ctx context.Context, id string) (*sender, campaign.Run, error) {
+	p, led, run, err := a.findRun(ctx, id)
+	if err != nil {
+		return nil, campaign.Run{}, err
+	}
+	if err := led.Close(); err != nil {
+		return nil, run, stateError(err)
+	}
+	a.flags.profile = run.Profile
+	if run.Profile == sandboxProfile {
+		a.flags.profile = p.base
+	}
+	if p, err = a.project(); err != nil {
+		return nil, run, err
+	}
+	s := &sender{app: a, project: p, accounts: map[string]*line{}}
+	if run.Profile == sandboxProfile {
+		p.profile.Name = sandboxProfile
+		if s.standIn, err = p.startStandIn(); err != nil {
+			return nil, run, err
+		}
+	}
+	if s.ledger, err = p.openLedger(ctx, s.standIn == nil); err != nil {
+		s.close()
+		return nil, run, err
+	}
+	return s, run, nil
+}
+
+func newStop(a *app) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "stop RUN | --all",
+		Short: "Ask a run that goes on in another terminal to stop; it can be resumed",
+		Long: `stop asks the process that holds a run to stop as Ctrl-C does: no new requests, those in flight finish, the report is written. It
+returns at once; the run stops within a few seconds.`,
+		Example: "  campaign stop 5rrc2ktn5n77\n  campaign stop --all",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all != (len(args) == 0) {
+				return fail(exitUsage, "name a run, or give --all")
+			}
+			if !all {
+				s, run, err := a.findForWork(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				defer s.close()
+				defer s.ledger.Close()
+				return s.ask(cmd.Context(), run)
+			}
+			return a.stopAll(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every run of this project that is not complete")
+	return cmd
+}
+
+// ask asks a run's holder to stop.
+func (s *sender) ask(ctx context.Context, run campaign.Run) error {
+	if err := s.ledger.Stop(ctx, run.ID); err != nil {
+		return stateError(err)
+	}
+	fmt.Fprintf(s.stdout, "asked %s (run %s) to stop; `campaign resume %s` goes on\n", run.Campaign, run.ID, run.ID)
+	return nil
+}
+
+func (a *app) stopAll(ctx context.Context) error {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	s := &sender{app: a, project: p}
+	if s.ledger, err = p.openLedger(ctx, true); err != nil {
+		return err
+	}
+	defer s.ledger.Close()
+	var open []campaign.Run
+	for run, err := range s.ledger.Runs(ctx, ledger.Filter{Trials: true}) {
+		if err != nil {
+			return stateError(err)
+		}
+		if run.State == campaign.Open {
+			open = append(open, run)
+		}
+	}
+	asked := 0
+	for _, run := range open {
+		r, err := s.fold(ctx, s.ledger, run)
+		if err != nil {
+			return err
+		}
+		if r.Complete() {
+			continue
+		}
+		if err := s.ask(ctx, run); err != nil {
+			return err
+		}
+		asked++
+	}
+	if asked == 0 {
+		fmt.Fprintln(s.stdout, "no run is going on")
+	}
+	return nil
+}
+
+func newCancel(a *app) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "cancel RUN --reason TEXT",
+		Short: "End a run for good: what is not sent is skipped",
+		Long: `cancel ends a run that is not complete. What was sent stays as it is, what was not sent is skipped with the reason, and nothing of this
+run is ever sent again. A run that goes on must be stopped first.`,
+		Example: `  campaign cancel 5rrc2ktn5n77 --reason "wrong deadline in the text"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if reason == "" {
+				return fail(exitUsage, "--reason TEXT is missing: it stands in the report")
+			}
+			ctx := cmd.Context()
+			s, run, err := a.findForWork(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			defer s.ledger.Close()
+			return s.cancel(ctx, run, reason)
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the report")
+	return cmd
+}
+
+func (s *sender) cancel(ctx context.Context, run campaign.Run, reason string) error {
+	if run.State == campaign.Open {
+		r, err := s.fold(ctx, s.ledger, run)
+		if err != nil {
+			return err
+		}
+		if r.Complete() {
+			return fail(exitGuard, "run %s is complete: there is nothing left to cancel", run.ID)
+		}
+	}
+	hold, err := s.ledger.Claim(ctx, run.ID, owner(), time.Minute)
+	if errors.Is(err, ledger.ErrHeld) {
+		return fail(exitHeld, "run %s is going on in another process: `campaign stop %s` first", run.ID, run.ID)
+	}
+	if err != nil {
+		return stateError(err)
+	}
+	err = s.ledger.Cancel(ctx, hold, reason)
+	err = errors.Join(err, s.ledger.Release(ctx, hold))
+	if err != nil {
+		return stateError(err)
+	}
+	facts, err := s.facts(ctx, s.ledger, run)
+	if err != nil {
+		return err
+	}
+	_, err = s.writeReport(run, facts)
+	return err
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"campaign/internal/spec"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+	"campaign/internal/ledger/sqlite"
+)
+
+// stateOptions say where a project's ledger lies.
+func (p *project) stateOptions() sqlite.Options {
+	return sqlite.Options{
+		Dir: p.stateDir(), Project: p.decl.ID,
+		Mark: filepath.Join(p.data, "reports", p.markName()),
+	}
+}
+
+// markName is the file of the ledger's high-water mark, beside the reports.
+func (p *project) markName() string {
+	if p.profile.Name == sandboxProfile {
+		return ".ledger-mark-sandbox.json"
+	}
+	return ".ledger-mark.json"
+}
+
+// openLedger opens the ledger for sending. A ledger that only ever reaches
+// loopback is made when it is missing; one for real targets never is: a missing
+// memory would send all of history again (design: delivery, rule 3).
+func (p *project) openLedger(ctx context.Context, real bool) (ledger.Ledger, error) {
+	if p.decl.ID == "" && real {
+		return nil, fail(exitGuard, "%s has no project id, which ties the ledger to it: add a line `project: %s`", spec.TargetsFile, newProjectID(p.dir))
+	}
+	led, err := sqlite.Open(ctx, p.stateOptions())
+	if errors.Is(err, ledger.ErrNoState) && !real {
+		if err := sqlite.Init(ctx, p.stateOptions(), false); err != nil {
+			return nil, stateError(err)
+		}
+		led, err = sqlite.Open(ctx, p.stateOptions())
+	}
+	if err != nil {
+		return nil, stateError(err)
+	}
+	return led, nil
+}
+
+// history opens the ledger of the chosen profile for reading.
+func (a *app) history(ctx context.Context) (*project, *sqlite.Reader, error) {
+	p, err := a.project()
+	if err != nil {
+		return nil, nil, err
+	}
+	led, err := sqlite.OpenReadOnly(ctx, p.stateOptions())
+	if errors.Is(err, ledger.ErrNoState) {
+		return nil, nil, fail(exitGuard, "no run was ever made here: %s does not exist", p.stateDir())
+	}
+	if err != nil {
+		return nil, nil, stateError(err)
+	}
+	return p, led, nil
+}
+
+// findRun finds a run in the project's ledger, then in the sandbox's.
+func (a *app) findRun(ctx context.Context, id string) (*project, *sqlite.Reader, campaign.Run, error) {
+	p, err := a.project()
+	if err != nil {
+		return nil, nil, campaign.Run{}, err
+	}
+	chosen := p.profile.Name
+	missing := fmt.Errorf("%w: %s", ledger.ErrNotFound, id)
+	for _, profile := range []string{chosen, sandboxProfile} {
+		p.profile.Name = profile
+		led, err := sqlite.OpenReadOnly(ctx, p.stateOptions())
+		if errors.Is(err, ledger.ErrNoState) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, campaign.Run{}, stateError(err)
+		}
+		run, err := led.Run(ctx, id)
+		if err == nil {
+			return p, led, run, nil
+		}
+		led.Close()
+		if !errors.Is(err, ledger.ErrNotFound) {
+			return nil, nil, campaign.Run{}, stateError(err)
+		}
+		missing = err
+	}
+	return nil, nil, campaign.Run{}, stateError(missing)
+}
+
+func newState(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "state",
+		Short: "The ledger's life: first use, moving to another machine, integrity",
+		Long: `The ledger remembers what was sent. It lies in .campaign/ (or --data) and belongs to one project and one machine at a time: without it,
+or with an old copy, nothing is sent to real targets, because it could be sent again.`,
+		Example: "  campaign state check",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	sub := func(use, short, long, example string, args cobra.PositionalArgs, run func(context.Context, *project, []string) error) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
+			RunE: func(cmd *cobra.Command, args []string) error {
+				p, err := a.project()
+				if err != nil {
+					return err
+				}
+				return stateError(run(cmd.Context(), p, args))
+			}}
+	}
+	cmd.AddCommand(
+		sub("init", "Make the ledger of a project that has never sent",
+			"init makes an empty ledger. It refuses when one is here, or when the reports show that this project has sent before.",
+			"  campaign state init", cobra.NoArgs,
+			func(ctx context.Context, p *project, _ []string) error {
+				if p.decl.ID == "" {
+					return fail(exitGuard, "%s has no project id: add a line `project: %s`", spec.TargetsFile, newProjectID(p.dir))
+				}
+				if err := sqlite.Init(ctx, p.stateOptions(), false); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "made the ledger of %s in %s\n", p.decl.ID, p.stateDir())
+				return nil
+			}),
+		sub("export FILE", "Write the ledger to a file to carry over, and close this copy for sending",
+			"export writes a whole copy of the ledger. From then on this copy can be read but sends nothing: two ledgers of one project would send twice.",
+			"  campaign state export ledger.campaign", cobra.ExactArgs(1),
+			func(ctx context.Context, p *project, args []string) error {
+				if err := sqlite.Export(ctx, p.stateOptions(), args[0]); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "wrote %s; this copy is closed for sending. On the other machine: campaign state import %s\n", args[0], filepath.Base(args[0]))
+				return nil
+			}),
+		sub("import FILE", "Take over a ledger that was exported",
+			"import checks an exported ledger and makes it this project's.",
+			"  campaign state import ledger.campaign", cobra.ExactArgs(1),
+			func(ctx context.Context, p *project, args []string) error {
+				if err := sqlite.Import(ctx, p.stateOptions(), args[0]); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "the ledger of %s is here now, in %s\n", p.decl.ID, p.stateDir())
+				return nil
+			}),
+		sub("check", "Check the ledger's integrity and every run's sums",
+			"check reads the whole ledger: the file's own integrity, every record, and that every run adds up.",
+			"  campaign state check", cobra.NoArgs,
+			func(ctx context.Context, p *project, _ []string) error { return a.checkState(ctx, p) }),
+	)
+	return cmd
+}
+
+func (a *app) checkState(ctx context.Context, p *project) error {
+	if _, err := sqlite.Check(ctx, p.stateOptions()); err != nil {
+		return err
+	}
+	led, err := sqlite.OpenReadOnly(ctx, p.stateOptions())
+	if err != nil {
+		return err
+	}
+	defer led.Close()
+	runs := 0
+	for run, err := range led.Runs(ctx, ledger.Filter{Trials: true}) {
+		if err != nil {
+			return err
+		}
+		if run.State != campaign.Planning {
+			if _, err := p.fold(ctx, led, run); err != nil {
+				return fmt.Errorf("run %s: %w", run.ID, err)
+			}
+		}
+		runs++
+	}
+	fmt.Fprintf(a.stdout, "the ledger in %s is sound: %d runs, all add up\n", p.stateDir(), runs)
+	return nil
+}
+
+// initState makes the ledger of a new project.
+func (a *app) initState(ctx context.Context, dir string) error {
+	a.flags.project = dir
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	if err := sqlite.Init(ctx, p.stateOptions(), false); err != nil {
+		return stateError(err)
+	}
+	fmt.Fprintf(a.stdout, "made the ledger in %s\nFill in %s, then `campaign new TYPE` and `campaign validate`.\n", p.stateDir(), spec.TargetsFile)
+	return nil
+}

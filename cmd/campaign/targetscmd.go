@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"campaign/internal/campaign"
+	"campaign/internal/targets"
+	"campaign/internal/targets/zqt"
+)
+
+func newTargets(a *app) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "targets",
+		Short: "Show the accounts of targets.yaml and the documented environments",
+		Long: `targets lists the accounts of the chosen profile: where their requests go, where their secrets come from, and whether a person on
+this machine has trusted them. With --check it reaches them: connection, TLS and token. Neither upstream's document has a
+call without effects besides group_list, so a 政企通 account is reached no further than that.`,
+		Example: `  campaign targets
+  campaign targets --check --profile production
+  campaign targets trust gov`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.project()
+			if err != nil {
+				return err
+			}
+			if err := p.listTargets(a); err != nil {
+				return err
+			}
+			if check {
+				return p.checkTargets(cmd.Context(), a)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "reach each account: connection, TLS and token")
+	cmd.AddCommand(newTrust(a))
+	return cmd
+}
+
+// project opens the project for commands that need a valid targets.yaml.
+func (a *app) project() (*project, error) {
+	p, found, err := a.openProject()
+	if err != nil {
+		return nil, err
+	}
+	a.show(a.stderr, found)
+	if p == nil {
+		return nil, quit(exitProblems)
+	}
+	return p, nil
+}
+
+// account decodes an account of the chosen profile.
+func (p *project) account(name string) (campaign.Account, targets.Account, error) {
+	declared, ok := p.profile.Targets[name]
+	if !ok {
+		return declared, nil, fail(exitUsage, "the profile %s has no target %q: it has %s", p.profile.Name, name,
+			strings.Join(slices.Sorted(maps.Keys(p.profile.Targets)), ", "))
+	}
+	account, problems := system(declared.System).Account(declared)
+	for _, problem := range problems {
+		if !problem.Warning {
+			return declared, nil, fail(exitProblems, "%w", p.doc.Diagnostic(problem))
+		}
+	}
+	return declared, account, nil
+}
+
+func (p *project) listTargets(a *app) error {
+	trust, err := readTrust()
+	if err != nil {
+		return fail(exitState, "%w", err)
+	}
+	fmt.Fprintf(a.stdout, "Profile %s of %s\n\n", p.profile.Name, p.decl.ID)
+	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "TARGET\tSYSTEM\tADDRESS\tSECRETS\tTRUSTED")
+	for _, name := range slices.Sorted(maps.Keys(p.profile.Targets)) {
+		declared, account, err := p.account(name)
+		if err != nil {
+			return err
+		}
+		state, err := p.trustState(trust, declared, account)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", name, declared.System, account.BaseURL(), sources(account), state)
+	}
+	fmt.Fprintln(w, "\nENVIRONMENT\t\tADDRESS\tROUTE\tSERVES")
+	for _, e := range zqt.Environments {
+		fmt.Fprintf(w, "%s\tzqt\t%s\t%s\t%s\n", e.Name, e.BaseURL, firstOf(e.RoutePrefix, "none"), e.Serves)
+	}
+	return w.Flush()
+}
+
+func sources(account targets.Account) string {
+	var out []string
+	credentials := account.Credentials()
+	for _, name := range slices.Sorted(maps.Keys(credentials)) {
+		out = append(out, name+" from "+targets.Describe(credentials[name]))
+	}
+	return strings.Join(out, ", ")
+}
+
+func (p *project) trustState(trust trusted, declared campaign.Account, account targets.Account) (string, error) {
+	if onLoopback(declared, account) {
+		return "loopback", nil
+	}
+	print, err := fingerprint(declared, account)
+	if err != nil {
+		return "", err
+	}
+	switch trust[trustKey(p.decl.ID, p.profile.Name, declared.Name)] {
+	case print:
+		return "yes", nil
+	case "":
+		return "no", nil
+	default:
+		return "no: it has changed since", nil
+	}
+}
+
+// guardTrust refuses an account that no person on this machine has looked at as
+// it is now.
+func (p *project) guardTrust(trust trusted, j *job) error {
+	state, err := p.trustState(trust, j.declared, j.account)
+	if err != nil {
+		return err
+	}
+	if state == "yes" || state == "loopback" {
+		return nil
+	}
+	what := "nobody has trusted it on this machine"
+	if state != "no" {
+		what = "its address or the sources of its secrets have changed since it was trusted"
+	}
+	return fail(exitGuard, "%s would send to %s at %s: %s; look at it with `campaign targets` and record that with `campaign targets trust %s --profile %s`",
+		j.campaign.File, j.declared.Name, j.account.BaseURL(), what, j.declared.Name, p.profile.Name)
+}
+
+func (p *project) checkTargets(ctx context.Context, a *app) error {
+	trust, err := readTrust()
+	if err != nil {
+		return fail(exitState, "%w", err)
+	}
+	code := exitDone
+	fmt.Fprintln(a.stdout)
+	for _, name := range slices.Sorted(maps.Keys(p.profile.Targets)) {
+		declared, account, err := p.account(name)
+		if err != nil {
+			return err
+		}
+		state, err := p.trustState(trust, declared, account)
+		if err != nil {
+			return err
+		}
+		if state != "yes" && state != "loopback" {
+			fmt.Fprintf(a.stdout, "%s: not reached, it is not trusted on this machine (`campaign targets trust %s`)\n", name, name)
+			code = worst(code, exitGuard)
+			continue
+		}
+		said, err := p.reach(ctx, declared, account)
+		if err != nil {
+			fmt.Fprintf(a.stdout, "%s: %v\n", name, err)
+			code = worst(code, exitUnfinished)
+			continue
+		}
+		fmt.Fprintf(a.stdout, "%s: %s\n", name, said)
+	}
+	return quit(code)
+}
+
+// reach goes as far towards an account as goes without an effect upstream.
+func (p *project) reach(ctx context.Context, declared campaign.Account, account targets.Account) (string, error) {
+	out, err := p.openOutbound(ctx, declared, account, nil)
+	if err != nil {
+		return "", err
+	}
+	defer out.close()
+	if grouper, ok := account.(targets.Grouper); ok {
+		groups, err := out.groups(ctx, grouper)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("reached, %d user groups", len(groups)), nil
+	}
+	if out.tokens != nil {
+		if _, err := out.tokens.Token(ctx); err != nil {
+			return "", err
+		}
+	}
+	if err := out.wire.Reach(ctx, account.BaseURL()); err != nil {
+		return "", err
+	}
+	return "connection and token are good; its token was not shown to the upstream", nil
+}
+
+func newTrust(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "trust NAME",
+		Short: "Record that a person has looked at an account's address and secret sources",
+		Long: `trust records, on this machine and for this user, where an account's requests go and where its secrets come from. A run refuses an
+account that is not on loopback and differs from that record: a merge request cannot redirect messages or secrets unseen.`,
+		Example: `  campaign targets trust gov --profile production`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := a.project()
+			if err != nil {
+				return err
+			}
+			declared, account, err := p.account(args[0])
+			if err != nil {
+				return err
+			}
+			print, err := fingerprint(declared, account)
+			if err != nil {
+				return err
+			}
+			trust, err := readTrust()
+			if err != nil {
+				return fail(exitState, "%w", err)
+			}
+			trust[trustKey(p.decl.ID, p.profile.Name, declared.Name)] = print
+			if err := trust.write(); err != nil {
+				return fail(exitState, "%w", err)
+			}
+			fmt.Fprintf(a.stdout, "trusted: %s of profile %s, at %s, %s\n", declared.Name, p.profile.Name, account.BaseURL(), sources(account))
+			return nil
+		},
+	}
+}

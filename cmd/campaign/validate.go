@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"campaign/internal/campaign"
+	"campaign/internal/diagnostics"
+	"campaign/internal/spec"
+)
+
+func newValidate(a *app) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "validate [PATH…]",
+		Short: "Check campaign files completely, without a network and without secrets",
+		Long: `validate checks everything that can be checked offline: YAML, schema, templates against every recipient row, lengths, columns, targets.
+All problems are listed at once, each with file, line, column, rule and a hint. Every profile of targets.yaml must be able to send the
+campaign; the rows are checked under the chosen one.
+
+Without PATH the whole project is checked. A folder means every campaign file below it; - is standard input.`,
+		Example: `  campaign validate
+  campaign validate campaigns/census.yaml
+  campaign validate --format json > problems.json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			render, ok := diagnostics.Formats[format]
+			if !ok {
+				return fail(exitUsage, "--format %s: the formats are %s", format, strings.Join(slices.Sorted(maps.Keys(diagnostics.Formats)), ", "))
+			}
+			found, files, err := a.validate(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			found = campaign.SortDiagnostics(found)
+			if err := render(a.stdout, found, a.colour(a.stdout)); err != nil {
+				return fail(exitState, "the problems could not be written: %w", err)
+			}
+			fmt.Fprintln(a.stderr, tally(found, files))
+			if campaign.HasErrors(found) {
+				return quit(exitProblems)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text, oneline or json")
+	return cmd
+}
+
+// validate checks the named campaigns and counts the files.
+func (a *app) validate(ctx context.Context, args []string) (found []campaign.Diagnostic, files int, err error) {
+	p, found, err := a.openProject()
+	if err != nil || p == nil {
+		return found, 1, err
+	}
+	names, _, err := p.campaignFiles(a.stdin, args)
+	if err != nil {
+		return nil, 0, err
+	}
+	found = append(found, p.accountProblems()...)
+	jobs, more := p.compileAll(names, occasion{occurrence: once("")})
+	found = append(found, more...)
+	for _, j := range jobs {
+		_, rows, err := j.check(ctx)
+		if err != nil && !campaign.HasErrors(found) { // with errors it has been said what cannot be read
+			return nil, 0, fail(exitProblems, "%w", err)
+		}
+		found = append(found, rows...)
+		found = append(found, p.otherProfiles(j)...)
+	}
+	return found, len(names) + 1, nil
+}
+
+// compileAll compiles the named files and finds names that are used twice: a
+// campaign's name identifies it for ever.
+func (p *project) compileAll(files []string, o occasion) ([]*job, []campaign.Diagnostic) {
+	var jobs []*job
+	var loaded []spec.Loaded
+	var found []campaign.Diagnostic
+	for _, file := range files {
+		j, more := p.compile(file, o)
+		found = append(found, more...)
+		if j != nil {
+			jobs = append(jobs, j)
+			loaded = append(loaded, spec.Loaded{Campaign: j.campaign, Document: j.doc})
+		}
+	}
+	return jobs, append(found, spec.DuplicateNames(loaded)...)
+}
+
+// accountProblems decodes every account of every profile.
+func (p *project) accountProblems() []campaign.Diagnostic {
+	var found []campaign.Diagnostic
+	for _, profile := range sortedProfiles(p.decl) {
+		for _, name := range slices.Sorted(maps.Keys(profile.Targets)) {
+			declared := profile.Targets[name]
+			_, problems := system(declared.System).Account(declared)
+			for _, problem := range problems {
+				found = append(found, p.doc.Diagnostic(problem))
+			}
+		}
+	}
+	return found
+}
+
+// otherProfiles checks that the campaign can go out under the profiles that were
+// not chosen: a campaign goes from test to production without an edit.
+func (p *project) otherProfiles(j *job) []campaign.Diagnostic {
+	var found []campaign.Diagnostic
+	for _, profile := range sortedProfiles(p.decl) {
+		if profile.Name == p.profile.Name {
+			continue
+		}
+		var problems []campaign.Problem
+		declared, problem := spec.Account(j.campaign, profile)
+		if problem != nil {
+			problems = append(problems, *problem)
+		} else if account, _ := system(declared.System).Account(declared); account != nil { // else accountProblems says it
+			_, problems = account.Target(j.campaign)
+		}
+		for _, problem := range problems {
+			problem.Message += " (profile " + profile.Name + ")"
+			found = append(found, j.doc.Diagnostic(problem))
+		}
+	}
+	return found
+}
+
+func sortedProfiles(decl *campaign.Project) []campaign.Profile {
+	return slices.SortedFunc(maps.Values(decl.Profiles), func(a, b campaign.Profile) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+func tally(found []campaign.Diagnostic, files int) string {
+	warnings := 0
+	for _, d := range found {
+		if d.Warning {
+			warnings++
+		}
+	}
+	problems := len(found) - warnings
+	switch {
+	case problems == 0 && warnings == 0:
+		return fmt.Sprintf("%d files, no problem", files)
+	default:
+		return fmt.Sprintf("%d files, %d problems, %d warnings", files, problems, warnings)
+	}
+}
