@@ -29,6 +29,16 @@ var planning = []test{
 		s.must(err)
 		s.equal(frozen, inputs)
 	}},
+	{"begin takes no state that only later steps may set", func(s *scene) {
+		brought := aRun("a")
+		brought.State, brought.Reason, brought.Totals = campaign.Cancelled, "no", campaign.Totals{Blocks: 9}
+		got, err := s.l.Begin(s.ctx, brought, nil)
+		s.must(err)
+		s.equal(got, aRun("a"))
+		read, err := s.l.Run(s.ctx, brought.ID)
+		s.must(err)
+		s.equal(read, aRun("a"))
+	}},
 	{"begin again with the same plan finds the run as it is", func(s *scene) {
 		blocks := blocksOf(2, 1, 2)
 		r := s.open("a", blocks)

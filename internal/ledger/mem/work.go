@@ -71,9 +71,7 @@ func (l *Ledger) Release(ctx context.Context, h ledger.Hold) error {
 	l.store.mu.Lock()
 	defer l.store.mu.Unlock()
 	if mine := l.holds[h.Run]; mine != nil && mine.token == h.Token {
-		if r := l.store.runs[h.Run]; r.token == h.Token {
-			r.drop(l)
-		}
+		l.store.runs[h.Run].drop(l)
 		delete(l.holds, h.Run)
 	}
 	return nil
