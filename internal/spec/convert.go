@@ -24,6 +24,7 @@ const (
 // nodes it checks neither duplicate keys nor alias bombs, and into values it
 // changes what numbers and dates look like.
 type converter struct {
+	at     cursor // of the last node whose source was looked at
 	doc    *Document
 	free   [][]string // paths of values that are text whatever they look like; * stands for any key
 	left   int        // values that may still come
@@ -139,10 +140,25 @@ func (c *converter) expand(n *yaml.Node) any {
 func (c *converter) tagged(n *yaml.Node) bool {
 	explicit := n.Style&yaml.TaggedStyle != 0
 	if n.Line >= 1 && n.Line <= len(c.doc.lines) && n.Kind == yaml.ScalarNode && n.Style&^yaml.TaggedStyle == 0 {
-		explicit = explicit || strings.HasPrefix(afterRunes(c.doc.lines[n.Line-1], n.Column-1), "!")
+		explicit = explicit || strings.HasPrefix(c.from(n), "!")
 	}
 	return explicit && (n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str")
 }
+
+// from gives the source line from a node's column on. Nodes come in the order of
+// the file: it goes on where it was, so that a line of many values is read once.
+func (c *converter) from(n *yaml.Node) string {
+	line := c.doc.lines[n.Line-1]
+	if n.Line != c.at.line || n.Column < c.at.col {
+		c.at = cursor{line: n.Line, col: 1}
+	}
+	rest := afterRunes(line[c.at.offset:], n.Column-c.at.col)
+	c.at.col, c.at.offset = n.Column, len(line)-len(rest)
+	return rest
+}
+
+// cursor is a place in a line: its column and the offset in bytes.
+type cursor struct{ line, col, offset int }
 
 func (c *converter) mapping(n *yaml.Node) any {
 	if text, ok := c.template(n); ok {

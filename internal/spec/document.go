@@ -99,9 +99,13 @@ func (d *Document) child(n *yaml.Node, segment string) (key, value *yaml.Node) {
 	return nil, nil
 }
 
+// longLine is the length in bytes from which a line is not shown and tokens in it
+// are not measured: nobody reads it, and a file may hold many problems in one line.
+const longLine = 4000
+
 // span gives the place of a node's token, as far as it reaches on its line.
 func (d *Document) span(n *yaml.Node) span {
-	if n.Line < 1 || n.Line > len(d.lines) {
+	if n.Line < 1 || n.Line > len(d.lines) || len(d.lines[n.Line-1]) > longLine {
 		return span{n.Line, n.Column, 0}
 	}
 	rest := afterRunes(d.lines[n.Line-1], n.Column-1)
@@ -220,7 +224,7 @@ func (d *Document) Diagnostics(problems []campaign.Problem) []campaign.Diagnosti
 
 func (d *Document) diagnostic(at span, rule, message, hint string) campaign.Diagnostic {
 	diag := campaign.Diagnostic{File: d.file, Line: at.line, Col: at.col, EndCol: at.end, Rule: rule, Message: message, Hint: hint}
-	if at.line >= 1 && at.line <= len(d.lines) {
+	if at.line >= 1 && at.line <= len(d.lines) && len(d.lines[at.line-1]) <= longLine {
 		diag.Source = redact(d.lines[at.line-1])
 	}
 	return diag

@@ -282,8 +282,10 @@ func nearest(word string, known []string) string {
 
 // fold makes spellings equal that differ in case, hyphens and underscores only.
 func fold(s string) string {
-	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
+	return separators.Replace(strings.ToLower(s))
 }
+
+var separators = strings.NewReplacer("-", "", "_", "", " ", "")
 
 func texts(values []any) []string {
 	out := make([]string, 0, len(values))
