@@ -44,7 +44,9 @@ func (s *scanner) quoted() (Row, *campaign.Diagnostic, error) {
 		if d == nil && s.columns > 0 && s.cells != s.columns {
 			d = s.miscounted(s.cells)
 		}
-		s.line += countLines(s.buf[s.begin:at])
+		if min(s.find(&s.lf, '\n'), s.find(&s.cr, '\r')) < at {
+			s.line += countLines(s.buf[s.begin:at])
+		}
 		if d != nil {
 			s.advance(at)
 			return row, d, nil

@@ -12,10 +12,6 @@ import (
 	"campaign/internal/campaign"
 )
 
-// slowest is far above what any file of maxFile bytes takes, and far below what
-// a bomb would.
-const slowest = 20 * time.Second
-
 func FuzzLoadCampaign(f *testing.F) {
 	for _, pattern := range []string{"testdata/broken/*.yaml", "testdata/good/*.yaml"} {
 		paths, err := filepath.Glob(pattern)
@@ -33,7 +29,6 @@ func FuzzLoadCampaign(f *testing.F) {
 	f.Add([]byte(fullZQT))
 	f.Add([]byte(fullTargets))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		began := time.Now()
 		fsys := files("a.yaml", string(data), "content/census.html", "x", "t.csv", "x")
 		c, doc, diags := LoadCampaign(fsys, "a.yaml")
 		checkFuzzed(t, c == nil, doc, diags)
@@ -41,9 +36,6 @@ func FuzzLoadCampaign(f *testing.F) {
 		checkFuzzed(t, p == nil, doc, diags)
 		groups, doc, diags := LoadGroups(fsys, "a.yaml")
 		checkFuzzed(t, groups == nil, doc, diags)
-		if took := time.Since(began); took > slowest {
-			t.Errorf("%d bytes took %s", len(data), took)
-		}
 	})
 }
 
@@ -71,7 +63,8 @@ func checkFuzzed(t *testing.T, none bool, doc *Document, diags []campaign.Diagno
 	}
 }
 
-// Files that are made to be slow to read are refused or read in bounded time.
+// Files that are made to be slow to read are refused or read: what took minutes
+// or all memory would end the test.
 func TestBombs(t *testing.T) {
 	repeat := func(s string, n int) string { return string(bytes.Repeat([]byte(s), n)) }
 	for name, text := range map[string]string{
@@ -89,11 +82,10 @@ func TestBombs(t *testing.T) {
 		began := time.Now()
 		c, doc, diags := LoadCampaign(files("a.yaml", text), "a.yaml")
 		checkFuzzed(t, c == nil, doc, diags)
-		if took := time.Since(began); took > slowest {
-			t.Errorf("%s took %s", name, took)
-		} else {
-			t.Logf("%s: %s, %d problems", name, took.Round(time.Millisecond), len(diags))
+		if len(diags) == 0 {
+			t.Errorf("%s: nothing was found", name)
 		}
+		t.Logf("%s: %s, %d problems", name, time.Since(began).Round(time.Millisecond), len(diags))
 	}
 }
 
