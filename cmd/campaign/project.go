@@ -196,11 +196,6 @@ func (p *project) stateDir() string {
 	return filepath.Join(p.data, ".campaign")
 }
 
-// reportDir is where the reports of a run lie.
-func (p *project) reportDir(run campaign.Run) string {
-	return filepath.Join(p.data, "reports", run.Profile, run.Campaign, run.ID)
-}
-
 // show prints diagnostics to w as text, and their number.
 func (a *app) show(w io.Writer, found []campaign.Diagnostic) {
 	if len(found) > 0 {

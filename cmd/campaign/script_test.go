@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -63,7 +62,6 @@ func TestScript(t *testing.T) {
 
 // upstreams are the sandboxes of a script.
 type upstreams struct {
-	mu      sync.Mutex
 	servers map[string]*sandbox.Server
 }
 

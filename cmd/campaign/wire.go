@@ -22,15 +22,3 @@ func system(name string) targets.System {
 	}
 	return nil
 }
-
-// systemOf finds the plug-in of a channel type.
-func systemOf(channel string) targets.System {
-	for _, s := range systems {
-		for _, c := range s.Channels() {
-			if c == channel {
-				return s
-			}
-		}
-	}
-	return nil
-}

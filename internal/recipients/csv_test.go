@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"testing/fstest"
 	"testing/iotest"
 
@@ -116,7 +117,7 @@ func TestCSV(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			for _, l := range []limits{defaultLimits, {buffer: 16, record: 1 << 20}} {
-				if l.buffer == 16 && strings.ContainsAny(test.text, "\x00\xff\xed") {
+				if l.buffer == 16 && (strings.ContainsRune(test.text, 0) || !utf8.ValidString(test.text)) {
 					continue // the encoding is guessed from the first buffer
 				}
 				columns, lines := read(t, test.text, l)

@@ -125,6 +125,31 @@ func TestLedgerThatFailsStopsSendingAtOnce(t *testing.T) {
 	}
 }
 
+// A ledger that fails while an orderly end is under way is not hidden by it.
+func TestLedgerThatFailsDuringAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &shaky{err: errDisk}
+		b := newBench(t, 20, 1, nil)
+		b.up.script = func(c call) reply {
+			r := taken
+			if c.n == 3 { // stops the account while the others are in flight
+				r = reply{status: 401}
+				l.failAt = l.records.Load() + 2 // its own settlement still goes through
+			} else {
+				r.delay = time.Second
+			}
+			return r
+		}
+		b.job.Target = tokenLetter{letter{url: "http://127.0.0.1:1/"}}
+		l.Worker, b.job.Ledger = b.ledger, l
+		s, err := b.start(t.Context())
+		if s.Stop != Failed || !errors.Is(err, ErrLedger) || s.InFlight == 0 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		b.fold(t)
+	})
+}
+
 func TestIntentIsDurableBeforeTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 50, 1, nil)

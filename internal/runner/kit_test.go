@@ -23,7 +23,6 @@ import (
 type letter struct {
 	url    string
 	groups bool
-	token  bool
 }
 
 type tokenLetter struct{ letter }

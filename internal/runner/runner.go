@@ -154,9 +154,18 @@ func aheadOf(rate campaign.Rate, concurrency int) int {
 	return min(max(int((ahead+interval-1)/interval), 1), concurrency)
 }
 
-// halt ends sending for a reason; the first reason counts.
+// halt ends sending for a reason. The first reason counts, but a failure of ours
+// counts more than an orderly end: what was in flight then may be unknown.
 func (r *run) halt(s *stopped) {
-	r.end.CompareAndSwap(nil, s)
+	for {
+		old := r.end.Load()
+		if old != nil && (old.err != nil || s.err == nil) {
+			break
+		}
+		if r.end.CompareAndSwap(old, s) {
+			break
+		}
+	}
 	r.stop(s)
 }
 

@@ -236,13 +236,12 @@ func unescape(pointer string) string {
 func name(pointer string) string {
 	s := segments(pointer)
 	for i := len(s) - 1; i >= 0; i-- {
-		n, err := strconv.Atoi(s[i])
-		if err != nil || i == 0 {
+		if _, err := strconv.Atoi(s[i]); err != nil || i == 0 {
 			if i == len(s)-1 {
 				return clip(s[i])
 			}
-			n, _ = strconv.Atoi(s[i+1])
-			return fmt.Sprintf("item %d of %s", n+1, clip(s[i]))
+			item, _ := strconv.Atoi(s[i+1]) // a number, or the loop had ended there
+			return fmt.Sprintf("item %d of %s", item+1, clip(s[i]))
 		}
 	}
 	return "the file"

@@ -10,13 +10,11 @@ import (
 
 var reading = []test{
 	{"a run is found by its id or an unambiguous prefix", func(s *scene) {
-		var ids []string
 		for _, id := range []string{"abcdef", "abcxyz", "abc", "zz"} {
 			r := aRun(id)
 			r.ID = id
 			_, err := s.l.Begin(s.ctx, r, nil)
 			s.must(err)
-			ids = append(ids, id)
 		}
 		for prefix, want := range map[string]string{
 			"abcdef": "abcdef", "abcd": "abcdef", "abcx": "abcxyz", "abc": "abc", "z": "zz",
