@@ -8,9 +8,9 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
-	"unicode/utf8"
 	"testing/fstest"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"campaign/internal/campaign"
 
