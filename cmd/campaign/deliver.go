@@ -197,8 +197,10 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, run
 	if code == exitHeld {
 		return code, err
 	}
-	facts := frozen.factsOf(j)
-	facts.Sandbox = s.standIn != nil
+	facts, factsErr := frozen.factsOf(s.ledger, run, j)
+	if factsErr != nil {
+		return worst(code, exitCode(factsErr)), errors.Join(err, factsErr)
+	}
 	facts.Invocation = report.Invocation{Began: began, Ended: time.Now(), Reason: reason}
 	switch {
 	case summary.Stop == runner.Interrupted || summary.Stop == runner.Killed:
@@ -345,9 +347,7 @@ func (p *project) facts(ctx context.Context, led ledger.Reader, run campaign.Run
 		}
 		return report.Facts{}, err
 	}
-	facts := frozen.factsOf(j)
-	facts.Sandbox = run.Profile == sandboxProfile
-	return facts, nil
+	return frozen.factsOf(led, run, j)
 }
 
 // timeout of one request is the shorter of the campaign's and the account's.
@@ -362,8 +362,9 @@ func (j *job) timeout() time.Duration {
 // toGroups reports whether a channel's recipients are user groups.
 func toGroups(channel string) bool { return strings.HasPrefix(channel, "chuanbo.") }
 
-func (p *project) factsOf(j *job) report.Facts {
+func (p *project) factsOf(led ledger.Reader, run campaign.Run, j *job) (report.Facts, error) {
 	f := report.Facts{
+		Sandbox: run.Profile == sandboxProfile,
 		Version: version(), Generated: time.Now(), Location: p.decl.Location,
 		System: j.declared.System, BaseURL: j.account.BaseURL().String(),
 		Limits: report.Limits{
@@ -384,7 +385,37 @@ func (p *project) factsOf(j *job) report.Facts {
 			}
 		}
 	}
-	return f
+	idle, err := idleLists(led, run, j)
+	for _, file := range idle {
+		f.Warnings = append(f.Warnings, file+" matched no row: is it for this campaign, and does it name people the same way?")
+	}
+	return f, err
+}
+
+// idleLists are the exclusion lists of a run that left nobody out.
+func idleLists(led ledger.Reader, run campaign.Run, j *job) ([]string, error) {
+	var files []string
+	for _, e := range slices.Concat(j.campaign.Recipients.Exclude, j.declared.Suppress) {
+		files = append(files, e.File)
+	}
+	if len(files) == 0 {
+		return nil, nil
+	}
+	// Also after an interruption: the report is written all the same.
+	for block, err := range led.Results(context.Background(), run.ID) {
+		if err != nil {
+			return nil, stateError(err)
+		}
+		for _, skip := range block.Block.Skips {
+			_, by, _ := strings.Cut(skip.Reason, ": ")
+			files = slices.DeleteFunc(files, func(file string) bool { return file == by })
+		}
+		if len(files) == 0 {
+			break
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
 }
 
 // fold makes the report of a run without storing it.
