@@ -64,7 +64,7 @@ func (r *Reader) checkStructure(ctx context.Context) error {
 		return ledger.Because(ledger.ErrDamaged, "the ledger %s is damaged: %v", r.file, said)
 	}
 	var orphans int64
-	err = r.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM journal WHERE run NOT IN (SELECT num FROM runs))
+	err = r.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM journal WHERE run NOT IN (SELECT num FROM runs) AND (run <> 0 OR kind = 0))
 		+ (SELECT count(*) FROM blocks WHERE id >> 32 NOT IN (SELECT num FROM runs))`).Scan(&orphans)
 	if err == nil && orphans > 0 {
 		return ledger.Because(ledger.ErrDamaged, "the ledger %s is damaged: %d rows belong to no run", r.file, orphans)

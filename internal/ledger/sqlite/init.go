@@ -61,12 +61,10 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// makeDir makes the ledger's folder: for its owner, and not for Git.
+// makeDir makes the ledger's folder: for its owner, and not for Git. A folder that
+// is there keeps its permissions; the files in it are their owner's in any case.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	if err := os.Chmod(dir, 0o700); err != nil {
 		return err
 	}
 	ignore := filepath.Join(dir, ".gitignore")

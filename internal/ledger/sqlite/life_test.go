@@ -174,8 +174,13 @@ func TestStale(t *testing.T) {
 	must(t, l.Release(ctx, h))
 	copies = append(copies, old())
 	h = claimed(t, l, r.ID)
+	copies = append(copies, old())
 	must(t, l.Cancel(ctx, h, "no"))
+	copies = append(copies, old())
 	must(t, l.Close())
+	file := filepath.Join(t.TempDir(), "carry") // gone and come back: still another moment
+	must(t, sqlite.Export(ctx, s.options, file))
+	must(t, sqlite.Import(ctx, s.options, file))
 	for i, dir := range copies {
 		o := s.options
 		o.Dir = dir
@@ -252,6 +257,7 @@ func TestMarkThatCannotBeWritten(t *testing.T) {
 
 func TestDamagedFile(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, file string){
+		"a folder":        func(t *testing.T, file string) { must(t, errors.Join(os.Remove(file), os.Mkdir(file, 0o700))) },
 		"empty":           func(t *testing.T, file string) { must(t, os.Truncate(file, 0)) },
 		"cut in the head": func(t *testing.T, file string) { must(t, os.Truncate(file, 60)) },
 		"cut":             func(t *testing.T, file string) { must(t, os.Truncate(file, 4096*3)) },
@@ -286,7 +292,7 @@ func TestDamagedFile(t *testing.T) {
 func TestOtherFormat(t *testing.T) {
 	s := used(t)
 	var version [4]byte
-	binary.BigEndian.PutUint32(version[:], 2)
+	binary.BigEndian.PutUint32(version[:], 2) // user_version, at offset 60
 	patch(t, filepath.Join(s.options.Dir, "ledger.db"), 60, version[:])
 	_, err := sqlite.Open(ctx, s.options)
 	wants(t, err, ledger.ErrFormat)
@@ -311,4 +317,62 @@ func statement(t testing.TB, file, sqlText string, args ...any) {
 	must(t, err)
 	_, err = db.Exec(sqlText, args...)
 	must(t, errors.Join(err, db.Close()))
+}
+
+// A plan that was dropped leaves nothing behind.
+func TestDroppedPlan(t *testing.T) {
+	s := fresh(t)
+	l := open(t, s.options)
+	for _, digest := range []string{"d1", "d2"} {
+		inputs := []campaign.Input{{Path: "a.yaml", Data: []byte(digest)}, {Path: "same.txt", Data: []byte("same")}}
+		r, err := l.Begin(ctx, campaign.Run{ID: "r", PlanDigest: digest}, inputs)
+		must(t, err)
+		must(t, l.Add(ctx, r.ID, []campaign.Block{{Deliveries: []campaign.Delivery{{}}}}))
+	}
+	_, err := sqlite.Check(ctx, s.options)
+	must(t, err)
+	readers, _, _ := l.Databases()
+	for table, want := range map[string]int{"contents": 2, "inputs": 2, "blocks": 1, "runs": 1} {
+		var got int
+		must(t, readers.QueryRow("SELECT count(*) FROM "+table).Scan(&got))
+		if got != want {
+			t.Errorf("%d rows in %s, want %d", got, table, want)
+		}
+	}
+}
+
+// Another use of the ledger in the same process takes no lock away from the first
+// (closing any file drops a process's POSIX locks on it).
+func TestLocksOutliveOtherUses(t *testing.T) {
+	root := t.TempDir()
+	o := optionsIn(root)
+	must(t, sqlite.Init(ctx, o, false))
+	l := open(t, o)
+	planned(t, l, "a", groupSize*childGroups)
+	_, err := sqlite.Check(ctx, o)
+	must(t, err)
+	r, err := sqlite.OpenReadOnly(ctx, o)
+	must(t, err)
+	must(t, r.Close())
+	_, err = l.Begin(ctx, campaign.Run{ID: "unsaved", PlanDigest: "d"}, nil) // stands in the write-ahead log
+	must(t, err)
+	c := start(t, root)
+	for {
+		if _, _, ok := c.next(t); !ok {
+			break // it ended by itself, and was not the last to use the file
+		}
+	}
+	must(t, c.Wait())
+	if _, err := os.Stat(filepath.Join(o.Dir, "ledger.db-wal")); err != nil {
+		t.Error("the write-ahead log was removed under a process that uses it:", err)
+	}
+	_, err = l.Begin(ctx, campaign.Run{ID: "unsaved too", PlanDigest: "d"}, nil)
+	must(t, err)
+	must(t, l.Close())
+	l = open(t, o)
+	for _, id := range []string{"unsaved", "unsaved too"} {
+		if _, err := l.Run(ctx, id); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -20,7 +20,6 @@ type mark struct {
 	Project string `json:"project"`
 	Ledger  string `json:"ledger"`
 	Journal int64  `json:"journal"` // id of the last journal row
-	Runs    int64  `json:"runs"`    // number of the last run
 }
 
 const aboutMark = "How far the run ledger of this project has come. Sending is refused from a ledger that is older than this: it would send again."
@@ -50,8 +49,8 @@ func readMark(o Options) (*mark, error) {
 	return m, nil
 }
 
-// sent reports whether the mark's ledger was ever sent from, or planned in.
-func (m *mark) sent() bool { return m != nil && (m.Journal > 0 || m.Runs > 0) }
+// sent reports whether a run was ever opened in the mark's ledger.
+func (m *mark) sent() bool { return m != nil && m.Journal > 0 }
 
 // missing is the error for a folder without a ledger.
 func missing(o Options) error {
@@ -68,8 +67,7 @@ func missing(o Options) error {
 // position is how far a ledger has come.
 func (r *Reader) position(ctx context.Context) (mark, error) {
 	m := mark{About: aboutMark, Format: 1, Project: r.id.project, Ledger: r.id.ledger}
-	err := r.db.QueryRowContext(ctx, `SELECT coalesce((SELECT max(id) FROM journal), 0),
-		coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0)`).Scan(&m.Journal, &m.Runs)
+	err := r.db.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM journal").Scan(&m.Journal)
 	return m, told("reading the ledger", err)
 }
 
@@ -86,7 +84,7 @@ func checkMark(ctx context.Context, r *Reader, o Options) error {
 	if seen.sent() && seen.Ledger != have.Ledger {
 		return ledger.Because(ledger.ErrStale, "the ledger %s is not the one that this project last sent from (%s says so): bring that one back", r.file, o.Mark)
 	}
-	if seen.Ledger == have.Ledger && (have.Journal < seen.Journal || have.Runs < seen.Runs) {
+	if seen.Ledger == have.Ledger && have.Journal < seen.Journal {
 		return ledger.Because(ledger.ErrStale, "the ledger %s is older than what was last seen of it: it ends at record %d and %s has seen record %d: bring the newer one back", r.file, have.Journal, o.Mark, seen.Journal)
 	}
 	return nil
@@ -117,7 +115,7 @@ func (m mark) raise(o Options) error {
 	if err != nil {
 		return err
 	}
-	if seen != nil && seen.Ledger == m.Ledger && seen.Journal >= m.Journal && seen.Runs >= m.Runs {
+	if seen != nil && seen.Ledger == m.Ledger && seen.Journal >= m.Journal {
 		return nil
 	}
 	data, err := json.MarshalIndent(m, "", "  ")

@@ -3,9 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 
@@ -13,9 +11,8 @@ import (
 )
 
 const (
-	applicationID = 0x43414d50 // "CAMP", at offset 68 of the file (https://www.sqlite.org/fileformat.html, The Database Header)
-	schemaVersion = 1          // user_version, at offset 60
-	pageSize      = 4096
+	applicationID = 0x43414d50 // "CAMP" (https://www.sqlite.org/fileformat.html, The Database Header)
+	schemaVersion = 1          // user_version
 )
 
 // schema of version 1. A block's id is its run's number in the upper 32 bits and
@@ -81,7 +78,7 @@ CREATE TABLE journal (
 	id     INTEGER PRIMARY KEY,
 	run    INTEGER NOT NULL,
 	token  INTEGER NOT NULL,
-	kind   INTEGER NOT NULL,            -- 0 group, 1 opened, 2 claimed, 3 cancelled
+	kind   INTEGER NOT NULL,            -- see the constants below
 	at     INTEGER NOT NULL,            -- µs since 1970: the latest time of this and all before
 	record BLOB,                        -- of a group: what a fold reads
 	detail BLOB                         -- of a group: the rest; else a text
@@ -95,6 +92,8 @@ const (
 	kindOpened
 	kindClaimed
 	kindCancelled
+	kindExported // of no run
+	kindImported // of no run
 )
 
 // tables are the parts of schema, as sqlite_schema counts them without its own.
@@ -102,48 +101,24 @@ const tables = 7
 
 const headerSize = 100
 
-// checkHeader tells a ledger from what is none, without opening it as a database.
-func checkHeader(o Options) error {
-	f, err := os.Open(o.file())
+// checkPlace tells whether a file can be a ledger, without opening it: on POSIX,
+// closing a file drops the locks that SQLite holds on it in the same process.
+func checkPlace(o Options) error {
+	info, err := os.Stat(o.file())
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing(o)
 	}
 	if err != nil {
 		return told("opening the ledger", err)
 	}
-	defer f.Close()
-	return checkFile(f, o.file())
-}
-
-func checkFile(f *os.File, name string) error {
-	info, err := f.Stat()
-	if err != nil {
-		return told("opening the ledger", err)
-	}
-	damaged := func(why string) error {
-		return ledger.Because(ledger.ErrDamaged, "the ledger %s is damaged: %s", name, why)
-	}
-	var h [headerSize]byte
-	if _, err := io.ReadFull(f, h[:]); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return damaged("it is too short")
-	} else if err != nil {
-		return told("opening the ledger", err)
-	}
-	if string(h[:16]) != "SQLite format 3\x00" {
-		return damaged("it does not begin as one")
-	}
-	if binary.BigEndian.Uint32(h[68:]) != applicationID {
-		return damaged("it is a database of another program")
-	}
-	if v := binary.BigEndian.Uint32(h[60:]); v != schemaVersion {
-		return ledger.Because(ledger.ErrFormat, "the ledger %s is of format %d and this program knows format %d: use the version of campaign that wrote it", name, v, schemaVersion)
-	}
-	pages := int64(binary.BigEndian.Uint32(h[28:]))
-	counted := binary.BigEndian.Uint32(h[24:]) == binary.BigEndian.Uint32(h[92:])
-	if counted && info.Size() < pages*pageSize {
-		return damaged("its end is missing")
+	if !info.Mode().IsRegular() || info.Size() < headerSize {
+		return damaged(o.file(), "it is too short, or no file")
 	}
 	return nil
+}
+
+func damaged(file, why string) error {
+	return ledger.Because(ledger.ErrDamaged, "the ledger %s is damaged: %s", file, why)
 }
 
 // identity is what a ledger says of itself.
@@ -166,16 +141,23 @@ func (r *Reader) identify(ctx context.Context, project string) error {
 
 func identityOf(ctx context.Context, db *sql.DB, file string) (identity, error) {
 	var id identity
-	var parts int
-	err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").Scan(&parts)
-	if err == nil && parts != tables {
-		return id, ledger.Because(ledger.ErrDamaged, "the ledger %s is damaged: %d of its %d parts are there", file, parts, tables)
+	var program, version, parts int
+	err := db.QueryRowContext(ctx, `SELECT application_id, user_version,
+		(SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%')
+		FROM pragma_application_id, pragma_user_version`).Scan(&program, &version, &parts)
+	switch {
+	case err != nil:
+		return id, told("opening the ledger "+file, err)
+	case program != applicationID:
+		return id, damaged(file, "it is a database of another program")
+	case version != schemaVersion:
+		return id, ledger.Because(ledger.ErrFormat, "the ledger %s is of format %d and this program knows format %d: use the version of campaign that wrote it", file, version, schemaVersion)
+	case parts != tables:
+		return id, damaged(file, "parts of it are missing")
 	}
-	if err == nil {
-		err = db.QueryRowContext(ctx, "SELECT id, project, closed FROM ledger").Scan(&id.ledger, &id.project, &id.closed)
-	}
+	err = db.QueryRowContext(ctx, "SELECT id, project, closed FROM ledger").Scan(&id.ledger, &id.project, &id.closed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return id, ledger.Because(ledger.ErrDamaged, "the ledger %s is damaged: it does not say whose it is", file)
+		return id, damaged(file, "it does not say whose it is")
 	}
-	return id, told("opening the ledger", err)
+	return id, told("opening the ledger "+file, err)
 }

@@ -130,7 +130,7 @@ func OpenReadOnly(ctx context.Context, o Options) (*Reader, error) {
 }
 
 func openReader(ctx context.Context, o Options) (*Reader, error) {
-	if err := checkHeader(o); err != nil {
+	if err := checkPlace(o); err != nil {
 		return nil, err
 	}
 	return openFile(ctx, o.file(), o.Project)
@@ -177,7 +177,8 @@ func (l *Ledger) Close() error {
 	}
 	failures := []error{l.raiseMark(context.Background())}
 	for _, h := range holds {
-		h.mu.Lock() // a Record that is being written ends first
+		h.mu.Lock() // a Record that is being written ends first, and none begins
+		h.gone = true
 		failures = append(failures, h.lock.Unlock())
 		h.mu.Unlock()
 	}

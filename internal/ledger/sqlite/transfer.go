@@ -47,21 +47,20 @@ func (r *Reader) export(ctx context.Context, o Options, file string) error {
 	if err != nil {
 		return err
 	}
+	if err := setClosed(ctx, r.file, true, kindExported); err != nil {
+		return err
+	}
 	m, err := r.position(ctx)
 	if err == nil && o.Mark != "" {
 		err = m.raise(o)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = told("exporting the ledger", r.copyTo(ctx, file))
 	}
-	if err := setClosed(ctx, r.file, true); err != nil {
-		return err
+	if err != nil && !r.id.closed { // nothing left this machine: work goes on
+		err = errors.Join(err, setClosed(context.WithoutCancel(ctx), r.file, false, kindImported))
 	}
-	if err := r.copyTo(ctx, file); err != nil {
-		err = told("exporting the ledger", err)
-		return errors.Join(err, setClosed(context.WithoutCancel(ctx), r.file, r.id.closed))
-	}
-	return nil
+	return err
 }
 
 // lockAll takes the locks of all runs that could be held.
@@ -88,8 +87,9 @@ func (r *Reader) lockAll(ctx context.Context, o Options) ([]*flock.Flock, error)
 	return locks, nil
 }
 
-// setClosed opens or closes a ledger for sending. Holds from before are lost.
-func setClosed(ctx context.Context, file string, closed bool) error {
+// setClosed opens or closes a ledger for sending, and notes it: a copy from
+// before is older than this. Holds from before are lost.
+func setClosed(ctx context.Context, file string, closed bool, kind int) error {
 	db, err := connect(file, writing)
 	if err != nil {
 		return err
@@ -99,8 +99,10 @@ func setClosed(ctx context.Context, file string, closed bool) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE ledger SET closed = ?", closed); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE runs SET token = token + 1")
-		return err
+		if _, err := tx.ExecContext(ctx, "UPDATE runs SET token = token + 1"); err != nil {
+			return err
+		}
+		return note(ctx, tx, 0, 0, kind, "")
 	})
 	return told(doing, errors.Join(err, db.Close()))
 }
@@ -165,8 +167,11 @@ func Import(ctx context.Context, o Options, file string) error {
 }
 
 // admit copies a file to fresh and makes a ledger of it that is open for sending,
-// if all is well.
+// if all is well. It gives the mark of that.
 func admit(ctx context.Context, o Options, file, fresh string) (mark, error) {
+	if same(file, o.file()) {
+		return mark{}, ledger.Because(ErrExists, "%s is this project's ledger already", file)
+	}
 	if err := copyFile(file, fresh); err != nil {
 		return mark{}, told("importing the ledger", err)
 	}
@@ -174,36 +179,41 @@ func admit(ctx context.Context, o Options, file, fresh string) (mark, error) {
 	if err != nil {
 		return mark{}, err
 	}
-	m, err := r.admit(ctx, o, file)
-	if err := errors.Join(err, r.Close()); err != nil {
-		return m, err
+	r.file = file // what messages name
+	err = r.admit(ctx, o)
+	if err == nil {
+		err = setClosed(ctx, fresh, false, kindImported)
 	}
-	if err := setClosed(ctx, fresh, false); err != nil {
-		return m, err
+	var m mark
+	if err == nil {
+		m, err = r.position(ctx)
+	}
+	if err := errors.Join(err, r.Close()); err != nil {
+		return mark{}, err
 	}
 	db, err := connect(fresh, writing)
 	if err != nil {
-		return m, err
+		return mark{}, err
 	}
 	_, err = db.ExecContext(ctx, "PRAGMA journal_mode = WAL")
 	return m, told("importing the ledger", errors.Join(err, db.Close()))
 }
 
-func (r *Reader) admit(ctx context.Context, o Options, file string) (mark, error) {
+func (r *Reader) admit(ctx context.Context, o Options) error {
 	if !r.Closed() {
-		return mark{}, ledger.Because(ledger.ErrState, "%s was not exported: its ledger may be in use elsewhere, and both would send; use campaign state export there", file)
+		return ledger.Because(ledger.ErrState, "%s was not exported: its ledger may be in use elsewhere, and both would send; use campaign state export there", r.file)
 	}
 	if _, err := r.check(ctx); err != nil {
-		return mark{}, err
-	}
-	if err := checkMark(ctx, r, o); err != nil {
-		return mark{}, err
+		return err
 	}
 	m, err := r.position(ctx)
-	if err != nil {
-		return m, err
+	if err == nil {
+		err = replaceable(ctx, o, m)
 	}
-	return m, replaceable(ctx, o, m)
+	if err != nil {
+		return err
+	}
+	return checkMark(ctx, r, o)
 }
 
 // replaceable reports whether the ledger that stands in the place, if any, may go.
@@ -225,7 +235,7 @@ func replaceable(ctx context.Context, o Options, by mark) error {
 		return ledger.Because(ErrExists, "another ledger that was sent from is in %s already", o.Dir)
 	case have.Ledger == by.Ledger && !closed:
 		return ledger.Because(ErrExists, "this ledger is in %s already, and open", o.Dir)
-	case have.Ledger == by.Ledger && (by.Journal < have.Journal || by.Runs < have.Runs):
+	case have.Ledger == by.Ledger && by.Journal < have.Journal:
 		return ledger.Because(ledger.ErrStale, "the file is older than the ledger in %s", o.Dir)
 	}
 	return quiet(ctx, o)
@@ -248,18 +258,21 @@ func quiet(ctx context.Context, o Options) error {
 	return nil
 }
 
+func same(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
+
 func copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if err := checkFile(in, from); err != nil {
-		return err
-	}
-	if _, err := in.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

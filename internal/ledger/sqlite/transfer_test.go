@@ -100,7 +100,14 @@ func TestExportTakesNoPlace(t *testing.T) {
 	if err := sqlite.Export(ctx, s.options, filepath.Join(file, "no-folder")); err == nil {
 		t.Error("exported into a file")
 	}
+	err := sqlite.Export(ctx, s.options, filepath.Join(t.TempDir(), "no-folder", "carry"))
+	wants(t, err, fs.ErrNotExist)
 	open(t, s.options) // a failed export leaves it open for sending
+	must(t, sqlite.Export(ctx, s.options, filepath.Join(t.TempDir(), "carry")))
+	err = sqlite.Export(ctx, s.options, filepath.Join(t.TempDir(), "no-folder", "carry"))
+	wants(t, err, fs.ErrNotExist)
+	_, err = sqlite.Open(ctx, s.options) // and a closed one closed
+	wants(t, err, ledger.ErrClosed)
 }
 
 func TestExportAgain(t *testing.T) {
@@ -156,6 +163,10 @@ func TestImportRefuses(t *testing.T) {
 		must(t, os.RemoveAll(other.options.Dir))
 		wants(t, sqlite.Import(ctx, other.options, file), ledger.ErrStale)
 	})
+	t.Run("itself", func(t *testing.T) {
+		s, _ := exported(t)
+		wants(t, sqlite.Import(ctx, s.options, filepath.Join(s.options.Dir, "ledger.db")), sqlite.ErrExists)
+	})
 	t.Run("what is no ledger", func(t *testing.T) {
 		bad := filepath.Join(t.TempDir(), "bad")
 		must(t, os.WriteFile(bad, []byte("hello"), 0o600))
@@ -205,6 +216,7 @@ func TestCheckFindsDamageBehindSQLite(t *testing.T) {
 		"a group of nobody":        "UPDATE journal SET run = 99 WHERE kind = 0",
 		"details of another group": "UPDATE journal SET detail = (SELECT detail FROM journal WHERE kind = 0 AND length(detail) > 0 AND id <> journal.id LIMIT 1), record = x'01' WHERE kind = 0",
 		"counted recipients":       "UPDATE runs SET recipients = recipients + 1",
+		"counted deliveries":       "UPDATE runs SET requests = requests + 1",
 		"counted blocks":           "UPDATE runs SET blocks = blocks + 1",
 		"a state that is none":     "UPDATE runs SET state = 9",
 		"a time that is none":      "UPDATE runs SET occurrence_at = 'soon'",
@@ -236,4 +248,29 @@ func TestDamageIsFoundWhileWorking(t *testing.T) {
 	statement(t, filepath.Join(s.options.Dir, "ledger.db"), "UPDATE journal SET record = zeroblob(20) WHERE kind = 0")
 	_, err := l.Claim(ctx, h.Run, "tester", time.Hour)
 	wants(t, err, ledger.ErrDamaged)
+}
+
+// A split that leaves a recipient out can only stand in a journal that was
+// tampered with: the conservation law finds it.
+func TestCheckFindsALostRecipient(t *testing.T) {
+	s := fresh(t)
+	l := open(t, s.options)
+	b := campaign.Block{Deliveries: []campaign.Delivery{{Recipients: make([]campaign.Recipient, 3)}}}
+	r, err := l.Begin(ctx, campaign.Run{ID: "r", PlanDigest: "d"}, nil)
+	must(t, err)
+	must(t, l.Add(ctx, r.ID, []campaign.Block{b}))
+	must(t, l.Open(ctx, r.ID, campaign.Totals{Blocks: 1, Requests: 1, Recipients: 3}))
+	must(t, try(l, claimed(t, l, r.ID), 0))
+	_, err = sqlite.Check(ctx, s.options)
+	must(t, err)
+	record, detail, err := ledger.EncodeGroup(ledger.Group{Settlements: []ledger.Settlement{{
+		At: noon, Verdict: campaign.Verdict{Outcome: campaign.Superseded},
+		Children: []campaign.Part{{To: 1}, {From: 1, To: 2}},
+	}}})
+	must(t, err)
+	statement(t, filepath.Join(s.options.Dir, "ledger.db"),
+		"INSERT INTO journal (run, token, kind, at, record, detail) SELECT run, token, kind, at, ?, ? FROM journal WHERE kind = 0", record, detail)
+	_, err = sqlite.Check(ctx, s.options)
+	wants(t, err, ledger.ErrDamaged)
+	says(t, err, "the parts of delivery 0")
 }
