@@ -127,7 +127,7 @@ func TestImportTakesBackItsOwn(t *testing.T) {
 	h := claimed(t, l, campaign.RunID("p", "a", campaign.Once))
 	must(t, try(l, h, 7))
 	must(t, l.Close())
-	wants(t, sqlite.Import(ctx, s.options, file), ledger.ErrStale) // and not twice
+	wants(t, sqlite.Import(ctx, s.options, file), sqlite.ErrExists) // and not twice
 }
 
 func TestImportRefuses(t *testing.T) {
