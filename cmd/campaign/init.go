@@ -1,7 +1,6 @@
 package main
 
 import (
-	"campaign/internal/spec"
 	"crypto/rand"
 	"embed"
 	"encoding/hex"
@@ -13,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"campaign/internal/spec"
 
 	"github.com/spf13/cobra"
 

@@ -35,8 +35,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(signals.ctx)
 	code = exitCode(err)
-	if by := signals.code(); by != 0 && (code == exitUnfinished || errors.Is(err, context.Canceled)) {
-		code = by
+	if by := signals.code(); by != 0 && code != exitDone {
+		code = worst(by, code)
 	}
 	if message := exitMessage(err); message != "" {
 		fmt.Fprintln(stderr, "campaign: "+message)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"campaign/internal/spec"
 	"context"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"campaign/internal/spec"
 
 	"campaign/internal/campaign"
 	"campaign/internal/runner"

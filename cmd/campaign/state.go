@@ -1,11 +1,12 @@
 package main
 
 import (
-	"campaign/internal/spec"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"campaign/internal/spec"
 
 	"github.com/spf13/cobra"
 

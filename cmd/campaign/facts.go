@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+	"campaign/internal/report"
+	"campaign/internal/runner"
+)
+
+// facts are what a report of a run says beside the ledger's numbers, from the
+// run's frozen inputs. A run of another version of the program has fewer.
+func (p *project) facts(ctx context.Context, led ledger.Reader, run campaign.Run) (report.Facts, error) {
+	frozen, j, err := p.thaw(ctx, led, run, "")
+	if err != nil {
+		var e *exit
+		if errors.As(err, &e) && e.code == exitGuard {
+			return report.Facts{Version: version(), Generated: time.Now(), Warnings: []string{err.Error()}}, nil
+		}
+		return report.Facts{}, err
+	}
+	return frozen.factsOf(led, run, j)
+}
+
+// timeout of one request is the shorter of the campaign's and the account's.
+func (j *job) timeout() time.Duration {
+	own, account := j.campaign.Policy.Timeout, j.declared.Timeout
+	if own > 0 && account > 0 {
+		return min(own, account)
+	}
+	return cmp.Or(own, account, campaign.DefaultTimeout)
+}
+
+// toGroups reports whether a channel's recipients are user groups.
+func toGroups(channel string) bool { return strings.HasPrefix(channel, "chuanbo.") }
+
+func (p *project) factsOf(led ledger.Reader, run campaign.Run, j *job) (report.Facts, error) {
+	f := report.Facts{
+		Sandbox: run.Profile == sandboxProfile,
+		Version: version(), Generated: time.Now(), Location: p.decl.Location,
+		System: j.declared.System, BaseURL: j.account.BaseURL().String(),
+		Limits: report.Limits{
+			Rate:        runner.Slower(j.campaign.Policy.Rate, j.declared.Limits.Rate),
+			Concurrency: max(j.declared.Limits.Concurrency, 1),
+			Timeout:     j.timeout(),
+		},
+		Groups:   j.target.Layout().Groups,
+		Loopback: onLoopback(j.declared, j.account),
+	}
+	if n := j.campaign.Policy.Concurrency; n > 0 {
+		f.Limits.Concurrency = min(n, f.Limits.Concurrency)
+	}
+	for _, pointer := range []string{"/content/title", "/content/name"} { // a push is known by its name
+		for _, t := range j.target.Layout().Texts {
+			if t.Pointer == pointer {
+				f.Title = t.Source
+			}
+		}
+	}
+	idle, err := idleLists(led, run, j)
+	for _, file := range idle {
+		f.Warnings = append(f.Warnings, file+" matched no row: is it for this campaign, and does it name people the same way?")
+	}
+	return f, err
+}
+
+// idleLists are the exclusion lists of a run that left nobody out.
+func idleLists(led ledger.Reader, run campaign.Run, j *job) ([]string, error) {
+	var files []string
+	for _, e := range slices.Concat(j.campaign.Recipients.Exclude, j.declared.Suppress) {
+		files = append(files, e.File)
+	}
+	if len(files) == 0 {
+		return nil, nil
+	}
+	// Also after an interruption: the report is written all the same.
+	for block, err := range led.Results(context.Background(), run.ID) {
+		if err != nil {
+			return nil, stateError(err)
+		}
+		for _, skip := range block.Block.Skips {
+			_, by, _ := strings.Cut(skip.Reason, ": ")
+			files = slices.DeleteFunc(files, func(file string) bool { return file == by })
+		}
+		if len(files) == 0 {
+			break
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
+
+// fold makes the report of a run without storing it.
+func (p *project) fold(ctx context.Context, led ledger.Reader, run campaign.Run) (report.Report, error) {
+	facts := report.Facts{Version: version(), Generated: time.Now(), Sandbox: run.Profile == sandboxProfile, Groups: toGroups(run.Channel)}
+	r, err := report.Fold(run, facts, led.Results(ctx, run.ID))
+	return r, reportError(err)
+}
+
+// reportError classifies what a report said: numbers that do not add up are a
+// bug that fails the run, a file that cannot be written is a state failure.
+func reportError(err error) error {
+	var e *exit
+	switch {
+	case err == nil || errors.As(err, &e):
+		return err
+	case errors.Is(err, report.ErrUnbalanced):
+		return fail(exitBug, "%w: this is a bug or damage, do not trust the numbers; `campaign state check` looks at the ledger", err)
+	case errors.Is(err, report.ErrPlanning):
+		return fail(exitGuard, "%w", err)
+	case errors.Is(err, report.ErrWrite), errors.Is(err, fs.ErrPermission):
+		return fail(exitState, "%w", err)
+	}
+	return stateError(err)
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"campaign/internal/campaign"
+	"campaign/internal/plan"
+	"campaign/internal/targets"
+)
+
+// planView writes plans in one format.
+type planView struct {
+	w     io.Writer
+	flags planFlags
+	lines *json.Encoder
+	all   []planned
+}
+
+func newPlanView(w io.Writer, f planFlags) *planView {
+	v := &planView{w: w, flags: f, lines: json.NewEncoder(w)}
+	v.lines.SetEscapeHTML(false)
+	if f.format == "ndjson" {
+		_ = v.lines.Encode(map[string]any{"format": "campaign plan", "format_version": 1})
+	}
+	return v
+}
+
+// campaign shows one campaign and says how many previews were found.
+func (v *planView) campaign(ctx context.Context, p *project, j *job, s plan.Summary, digest string) (previews int, err error) {
+	d := describe(p, j, s, digest)
+	if v.flags.preview != "" {
+		return v.preview(ctx, j)
+	}
+	if v.flags.format == "text" {
+		v.text(j, d, s)
+	}
+	if v.flags.requests || v.flags.format == "curl" || v.flags.format == "ndjson" {
+		if err := v.deliveries(ctx, j, &d); err != nil {
+			return 0, err
+		}
+	}
+	v.all = append(v.all, d)
+	return 0, nil
+}
+
+func (v *planView) end() error {
+	if v.flags.preview != "" {
+		return nil
+	}
+	switch v.flags.format {
+	case "json":
+		return printJSON(v.w, struct {
+			FormatVersion int       `json:"format_version"`
+			Plans         []planned `json:"plans"`
+		}{1, append([]planned{}, v.all...)})
+	case "ndjson":
+		for i := range v.all {
+			v.all[i].First = nil
+		}
+		return v.lines.Encode(map[string]any{"summary": append([]planned{}, v.all...)})
+	}
+	return nil
+}
+
+// deliveries shows every request of a campaign.
+func (v *planView) deliveries(ctx context.Context, j *job, d *planned) error {
+	secrets := targets.Placeholders(j.account)
+	return j.each(ctx, func(delivery campaign.Delivery, m targets.Message) error {
+		if v.flags.format == "curl" {
+			command, err := targets.Curl(j.target, m, j.account.Credentials(), j.declared.Headers)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(v.w, "# %s %s: %d recipients\n%s\n\n", j.campaign.Name, delivery.Key(campaign.Part{Seq: delivery.Seq}), len(delivery.Recipients), command)
+			return err
+		}
+		r := plannedRequest{Campaign: j.campaign.Name, Delivery: delivery.Key(campaign.Part{Seq: delivery.Seq}), Recipients: len(delivery.Recipients)}
+		for _, recipient := range delivery.Recipients {
+			r.Rows = append(r.Rows, recipient.Row)
+		}
+		if v.flags.requests {
+			request, err := j.target.Request(m, secrets)
+			if err != nil {
+				return err
+			}
+			if authorizer, ok := j.target.(targets.Authorizer); ok {
+				authorizer.Authorize(request.Header, secrets["token"])
+			}
+			for name, c := range j.declared.Headers {
+				request.Header.Set(name, headerStandIn(c))
+			}
+			r.Method, r.URL, r.Header, r.Body = request.Method, request.URL, request.Header, string(request.Body)
+		}
+		switch v.flags.format {
+		case "ndjson":
+			return v.lines.Encode(r)
+		case "json":
+			d.Upstream = append(d.Upstream, r)
+			return nil
+		}
+		_, err := fmt.Fprintf(v.w, "\n  request %s, %d recipients\n    %s %s\n%s\n%s\n", r.Delivery, r.Recipients, r.Method, r.URL, headerLines(r.Header), indent(r.Body))
+		return err
+	})
+}
+
+// headerStandIn stands for a fixed header's value where nothing is sent.
+func headerStandIn(c campaign.Credential) string {
+	switch {
+	case c.Literal != "":
+		return c.Literal
+	case c.Env != "":
+		return "$" + c.Env
+	}
+	return "$HEADER"
+}
+
+func headerLines(h http.Header) string {
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		lines = append(lines, "    "+name+": "+strings.Join(h[name], ", "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n", "\n    ")
+}
+
+// preview shows the messages that go to one recipient.
+func (v *planView) preview(ctx context.Context, j *job) (found int, err error) {
+	err = j.each(ctx, func(delivery campaign.Delivery, m targets.Message) error {
+		at := slices.IndexFunc(delivery.Recipients, func(r campaign.Recipient) bool { return r.ID() == v.flags.preview })
+		if at < 0 {
+			return nil
+		}
+		found++
+		texts := j.texts(m)
+		if v.flags.format != "text" {
+			return v.lines.Encode(map[string]any{"format_version": 1, "campaign": j.campaign.Name, "row": delivery.Recipients[at].Row, "message": texts})
+		}
+		fmt.Fprintf(v.w, "%s: the message of row %d (request %s, %d recipients)\n", j.campaign.Name, delivery.Recipients[at].Row,
+			delivery.Key(campaign.Part{Seq: delivery.Seq}), len(delivery.Recipients))
+		return printTexts(v.w, texts)
+	})
+	return found, err
+}
+
+func printTexts(w io.Writer, texts map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if texts[name] == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "  %s:\n%s\n", name, indent(texts[name])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text shows a campaign for people.
+func (v *planView) text(j *job, d planned, s plan.Summary) {
+	unit := "recipients"
+	if j.target.Layout().Groups {
+		unit = "user groups (who is in them, only the upstream knows)"
+	}
+	if len(v.all) > 0 {
+		fmt.Fprintln(v.w)
+	}
+	fmt.Fprintf(v.w, "%s (%s)\n", d.Campaign, d.File)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(v.w, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("sends", "%s through %s (%s) at %s", d.Channel, d.Target, d.Profile, d.Address)
+	line("to", "%d of %d %s in %d requests", s.Totals.Recipients-s.Totals.Skipped, s.Totals.Recipients, unit, d.Requests)
+	if s.Totals.Skipped > 0 {
+		line("leaves out", "%d: %s", s.Totals.Skipped, leftOut(s))
+	}
+	for _, l := range d.Lists {
+		if l.Matched == 0 {
+			line("look", "%s matches no row: is it for this campaign, and does it name people the same way?", l.File)
+		}
+	}
+	if d.Personalised {
+		atLeast := ""
+		if d.ContentsAtLeast {
+			atLeast = "at least "
+		}
+		line("look", "personalised: %s%d different messages; with one text for all it would be %d requests", atLeast, d.Contents, d.SharedRequests)
+	}
+	if rate := j.rate(); rate.N > 0 {
+		line("takes", "at least %s at %d requests per %s", (time.Duration(d.Seconds * float64(time.Second))).Round(100*time.Millisecond), rate.N, perSpan(rate.Per))
+	}
+	line("run", "%s, occurrence %s", d.Run, d.Occurrence)
+	line("digest", "%s", d.Digest)
+	if d.First != nil {
+		fmt.Fprintln(v.w, "  the first message:")
+		_ = printTexts(indented{v.w}, d.First)
+	}
+}
+
+func perSpan(d time.Duration) string {
+	switch d {
+	case time.Second:
+		return "second"
+	case time.Minute:
+		return "minute"
+	case time.Hour:
+		return "hour"
+	}
+	return d.String()
+}
+
+// indented writes lines two columns further right.
+type indented struct{ w io.Writer }
+
+func (i indented) Write(p []byte) (int, error) {
+	text := strings.TrimSuffix(string(p), "\n")
+	if _, err := io.WriteString(i.w, "  "+strings.ReplaceAll(text, "\n", "\n  ")+"\n"); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

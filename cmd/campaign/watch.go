@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+	"campaign/internal/runner"
+)
+
+// stopped says what a runner's end means for the exit code, and why it ended
+// early in words for the report.
+func stopped(summary runner.Summary, err error) (code int, reason string, _ error) {
+	switch summary.Stop {
+	case runner.Complete:
+		return exitDone, "", err
+	case runner.Interrupted, runner.Killed:
+		return exitUnfinished, "interrupted", err
+	case runner.Asked:
+		return exitUnfinished, "stopped by campaign stop", err
+	case runner.Limit:
+		return exitUnfinished, "the limit of this invocation is reached (--limit)", err
+	case runner.Exhausted:
+		reason = "what is deferred used up its attempts"
+		if !summary.NotBefore.IsZero() {
+			reason = "the upstream asks to wait until " + summary.NotBefore.Format(time.RFC3339)
+		}
+		return exitUnfinished, reason, err
+	case runner.Unavailable:
+		return exitUnfinished, withDetail("the upstream is not available", summary.Detail), err
+	case runner.Token:
+		return exitUnfinished, withDetail("the token was refused or could not be renewed", summary.Detail), err
+	case runner.Differs:
+		return exitGuard, "the messages render differently than planned", err
+	}
+	switch {
+	case errors.Is(err, ledger.ErrHeld):
+		return exitHeld, "", fail(exitHeld, "another process works on this run: wait for it, or stop it with `campaign stop`")
+	case errors.Is(err, ledger.ErrState):
+		return exitGuard, "the run is not open", fail(exitGuard, "%w", err)
+	case err == nil:
+		err = errors.New(withDetail("sending stopped", summary.Detail))
+	}
+	return exitState, "state, disk or clock failed", fail(exitState, "%w", err)
+}
+
+func withDetail(text, detail string) string {
+	if detail == "" {
+		return text
+	}
+	return text + ": " + detail
+}
+
+// owner names this process for whoever finds a run held.
+func owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return fmt.Sprintf("%s, process %d", host, os.Getpid())
+}
+
+// watch prints how a run goes on, a line every few seconds, to stderr.
+type watch struct {
+	last atomic.Pointer[runner.Summary]
+	done chan struct{}
+	over chan struct{}
+	say  func(string)
+}
+
+const watchInterval = 5 * time.Second
+
+func (s *sender) watch(run campaign.Run, j *job) *watch {
+	w := &watch{done: make(chan struct{}), over: make(chan struct{})}
+	w.say = func(text string) { fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), run.Campaign, text) }
+	go func() {
+		defer close(w.over)
+		ticker := time.NewTicker(watchInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-w.done:
+				return
+			case <-ticker.C:
+			}
+			if last := w.last.Load(); last != nil {
+				w.say(fmt.Sprintf("%d requests so far, %d recipients accepted, %d in flight", last.Requests, last.Recipients.Accepted, last.InFlight))
+			}
+		}
+	}()
+	return w
+}
+
+// event takes the runner's news.
+func (w *watch) event(e runner.Event) {
+	switch e.Kind {
+	case runner.Progressed:
+		w.last.Store(&e.Summary)
+	case runner.Troubled:
+		w.say(fmt.Sprintf("the upstream is in trouble (%s); it is tried again at %s", e.Detail, e.Until.Format("15:04:05")))
+	case runner.Recovered:
+		w.say("the upstream answers again")
+	case runner.Slowed:
+		w.say("the upstream asks to slow down (429)")
+	case runner.Renewed:
+		w.say("the token was renewed")
+	}
+}
+
+func (w *watch) stop() {
+	close(w.done)
+	<-w.over
+}
