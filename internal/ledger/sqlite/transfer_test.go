@@ -245,9 +245,14 @@ func TestDamageIsFoundWhileWorking(t *testing.T) {
 		wants(t, err, ledger.ErrDamaged)
 	}
 	must(t, l.Release(ctx, h))
-	statement(t, filepath.Join(s.options.Dir, "ledger.db"), "UPDATE journal SET record = zeroblob(20) WHERE kind = 0")
-	_, err := l.Claim(ctx, h.Run, "tester", time.Hour)
-	wants(t, err, ledger.ErrDamaged)
+	for _, change := range []string{
+		"UPDATE runs SET requests = requests + 1",
+		"UPDATE runs SET requests = requests - 1; UPDATE journal SET record = zeroblob(20) WHERE kind = 0",
+	} {
+		statement(t, filepath.Join(s.options.Dir, "ledger.db"), change)
+		_, err := l.Claim(ctx, h.Run, "tester", time.Hour)
+		wants(t, err, ledger.ErrDamaged)
+	}
 }
 
 // A split that leaves a recipient out can only stand in a journal that was
