@@ -209,6 +209,11 @@ func (c *checker) unknown(f failure) []campaign.Problem {
 		if slices.Contains(known, key) {
 			continue
 		}
+		if len(have) > maxMeant {
+			problems = append(problems, campaign.Problem{Pointer: join(f.pointer, key), Key: true, Rule: ruleUnknownKey,
+				Message: fmt.Sprintf("key %q is unknown in %s", clip(key), f.name)})
+			continue
+		}
 		p := campaign.Problem{
 			Pointer: join(f.pointer, key), Key: true, Rule: ruleUnknownKey,
 			Message: fmt.Sprintf("key %q is unknown in %s", clip(key), f.name),
@@ -261,6 +266,10 @@ func (c *checker) elsewhere(f failure, key string) string {
 	}
 	return ""
 }
+
+// maxMeant is the number of keys up to which a mapping's unknown keys are
+// compared with the known ones: a mapping with more was not meant for this place.
+const maxMeant = 200
 
 // nearest finds the word that was probably meant; empty when none is close.
 func nearest(word string, known []string) string {

@@ -66,7 +66,8 @@ var sources = []string{"file", "list", "groups", "match"}
 // meant reports whether a mapping has a key that stands for one of keys: a
 // misspelt one, or that of another channel. The schema has reported it.
 func meant(v val, keys []string) bool {
-	for _, key := range v.keys() {
+	given := v.keys()
+	for _, key := range given[:min(len(given), maxMeant)] {
 		if nearest(key, keys) != "" || slices.Contains(keys, "list") && slices.Contains(sources, key) || slices.Contains(keys, "groups") && slices.Contains(sources, key) {
 			return true
 		}

@@ -23,6 +23,7 @@ func parse(file string, data []byte) (*Document, []campaign.Diagnostic) {
 		return d, []campaign.Diagnostic{d.diagnostic(at, rule, message, hint)}
 	}
 	if utf16(data) {
+		d.lines = []string{""} // nothing of it can be shown
 		return fail(span{line: 1, col: 1}, ruleEncoding, "the file is UTF-16, not UTF-8", "save it as UTF-8")
 	}
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))

@@ -144,7 +144,7 @@ func (c *checker) missing(f failure) []campaign.Problem {
 	properties, _ := f.rules["properties"].(map[string]any)
 	meant := map[string]bool{} // keys that are there, but misspelt
 	for key := range have {
-		if _, ok := properties[key]; !ok {
+		if _, ok := properties[key]; !ok && len(have) <= maxMeant {
 			meant[nearest(key, slices.Collect(maps.Keys(properties)))] = true
 		}
 	}
