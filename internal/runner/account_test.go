@@ -309,3 +309,71 @@ func TestRefusalToDialOutsideStops(t *testing.T) {
 		}
 	})
 }
+
+func TestGrants(t *testing.T) {
+	one, two := campaign.NewSecret("one"), campaign.NewSecret("two")
+	var g grants
+	if g.refused(one) {
+		t.Error("the first 401 is not the second in a row")
+	}
+	g.renewed(two)
+	if g.refused(one) {
+		t.Error("a late 401 for the old token says nothing about the new one")
+	}
+	if !g.refused(two) {
+		t.Error("the renewed token was refused as well")
+	}
+	g.accepted(one)
+	if !g.refused(two) {
+		t.Error("that the old token was taken says nothing about the new one")
+	}
+	g.accepted(two)
+	g.renewed(two) // told again by another request that met the same 401
+	if g.refused(two) {
+		t.Error("the renewed token was taken before: it has expired in its turn")
+	}
+}
+
+// A request whose very first 401 is for the renewed token stops the account too.
+func TestRenewedTokenRefusedForAnotherRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &purse{}
+		b := newBench(t, 10, 1, func(c call) reply {
+			if c.token == "t0" {
+				return reply{status: 401, delay: time.Millisecond}
+			}
+			if c.has("u0") {
+				return reply{take: true, status: 200, body: "taken", delay: 4 * time.Second}
+			}
+			return reply{status: 401, delay: time.Millisecond}
+		})
+		b.account.Limits.Concurrency = 2
+		withTokens(b, p)
+		if s := b.mustRun(t); s.Stop != Token || p.renewals != 1 {
+			t.Errorf("%s after %d renewals", s.Stop, p.renewals)
+		}
+		b.fold(t)
+	})
+}
+
+// What was in flight when the trouble was noticed moves no probe.
+func TestStragglersDoNotMoveTheProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAccount(AccountOptions{WaitForUpstream: time.Hour, Random: highest})
+		for range lostAnswers {
+			a.report(lost, campaign.Verdict{}, time.Now(), false)
+		}
+		due := a.probeAt
+		time.Sleep(500 * time.Millisecond)
+		if e := a.report(lost, campaign.Verdict{}, time.Now(), false); e != nil || !a.probeAt.Equal(due) {
+			t.Errorf("the probe moved by %s", a.probeAt.Sub(due))
+		}
+		var p pass
+		if err := a.enter(t.Context(), &p); err != nil || !p.probe || time.Now().Before(due) {
+			t.Errorf("%v, %+v", err, p)
+		}
+		if e := a.report(lost, campaign.Verdict{}, time.Now(), true); e == nil || !a.probeAt.After(due) {
+			t.Errorf("a failed probe moved nothing: %+v", e)
+		}
+	})
+}

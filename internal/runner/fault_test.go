@@ -125,6 +125,37 @@ func TestLedgerThatFailsStopsSendingAtOnce(t *testing.T) {
 	}
 }
 
+// Answers that cannot be settled any more are not waited for.
+func TestLedgerThatFailsLeavesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 20, 1, nil)
+		b.job.Policy.Timeout = time.Hour
+		b.up.script = func(c call) reply {
+			r := taken
+			r.delay = 30 * time.Minute
+			if c.n == 2 {
+				r.delay = time.Second
+			}
+			return r
+		}
+		l := &shaky{Worker: b.ledger, err: errDisk}
+		l.order = func(settlements []ledger.Settlement, _ []ledger.Intent) {
+			if len(settlements) > 0 {
+				l.failAt = l.records.Load()
+			}
+		}
+		b.job.Ledger = l
+		began := time.Now()
+		s, err := b.start(t.Context())
+		if s.Stop != Failed || !errors.Is(err, ErrLedger) || time.Since(began) > time.Minute {
+			t.Errorf("%+v, %v after %s", s, err, time.Since(began))
+		}
+		if f := b.fold(t); f.recipients.Unknown != 4 {
+			t.Errorf("%+v", f.recipients)
+		}
+	})
+}
+
 // A ledger that fails while an orderly end is under way is not hidden by it.
 func TestLedgerThatFailsDuringAStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -123,7 +123,7 @@ func TestSandboxRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	fault, err := sandbox.ParseFault("refuse:after=1,for=300ms")
+	fault, err := sandbox.ParseFault("refuse:for=300ms")
 	if err != nil {
 		t.Fatal(err)
 	}

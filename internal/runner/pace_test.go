@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,6 +187,28 @@ func TestFewIntentsWaitForTheirTime(t *testing.T) {
 		b.account.Limits = campaign.Limits{Rate: campaign.Rate{N: 5, Per: time.Second}, Concurrency: 16}
 		if s := b.mustRun(t); s.MaxInFlight > 2 {
 			t.Errorf("%d intents open at 5/s with answers that take no time", s.MaxInFlight)
+		}
+	})
+}
+
+func TestWhoWaitsForTheirTimeIsNotSentAfterAnInterrupt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b := newBench(t, 30, 1, nil)
+		b.account.Limits = campaign.Limits{Rate: campaign.Rate{N: 6, Per: time.Minute}, Concurrency: 8}
+		b.up.script = func(c call) reply {
+			if c.n == 2 {
+				time.AfterFunc(time.Second, cancel)
+			}
+			return taken
+		}
+		began := time.Now()
+		s, err := b.start(ctx)
+		if err != nil || s.Stop != Interrupted || len(b.up.calls) != 3 || time.Since(began) > 25*time.Second {
+			t.Errorf("%+v, %v, %d calls after %s", s, err, len(b.up.calls), time.Since(began))
+		}
+		if f := b.fold(t); f.recipients.Unknown != 0 || f.recipients.Accepted != 3 {
+			t.Errorf("%+v", f.recipients)
 		}
 	})
 }

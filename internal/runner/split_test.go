@@ -94,3 +94,18 @@ func TestGroupsAreNeverSplit(t *testing.T) {
 		}
 	})
 }
+
+func TestSplitsLeft(t *testing.T) {
+	for _, test := range []struct {
+		recipients, leaves int
+		want               int64
+	}{{1, 1, 0}, {2, 1, 1}, {3, 1, 2}, {8, 1, 5}, {100, 1, 12}, {100, 2, 11}, {100, 13, 0}} {
+		if got := splitsLeft(test.recipients, make([]campaign.Result, test.leaves)); got != test.want {
+			t.Errorf("%d recipients in %d leaves: %d splits left, want %d", test.recipients, test.leaves, got, test.want)
+		}
+		requests := 1 + 2*float64(splitsLeft(test.recipients, make([]campaign.Result, 1)))
+		if limit := 4 * math.Log2(float64(test.recipients)); test.recipients > 1 && requests > limit {
+			t.Errorf("%d recipients: %.0f requests, at most %.1f", test.recipients, requests, limit)
+		}
+	}
+}

@@ -252,8 +252,7 @@ func TestIdleConnectionThatTheServerClosed(t *testing.T) {
 	})
 	w := wire(t, WireOptions{})
 	for i := range 2 {
-		_, trace, err := w.Do(t.Context(), post(server.url), time.Second)
-		<-closed
+		_, trace, err := w.Do(t.Context(), post(server.url), 10*time.Second)
 		// Either the close was noticed, and a new connection carried the request, or
 		// it was not, and what happened to the request is said truthfully.
 		if err != nil && trace.NotSent && server.saw.Load() != int64(i) {
@@ -265,6 +264,23 @@ func TestIdleConnectionThatTheServerClosed(t *testing.T) {
 		if err != nil {
 			return
 		}
+		<-closed
+	}
+}
+
+func TestUntouched(t *testing.T) {
+	c, far := pipe(t)
+	g := &connection{marks: []mark{c.mark()}}
+	if !g.untouched() {
+		t.Error("nothing was written")
+	}
+	go func() { _, _ = far.Read(make([]byte, 1)) }()
+	_, _ = c.Write([]byte("a"))
+	if g.untouched() {
+		t.Error("a byte was written")
+	}
+	if (&connection{blind: true}).untouched() {
+		t.Error("a connection that does not count is no proof")
 	}
 }
 
