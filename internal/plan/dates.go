@@ -50,7 +50,7 @@ func formatDate(f *frame, args []value) (value, error) {
 func toDate(f *frame, args []value) (value, error) {
 	at, err := time.ParseInLocation(args[0].text, strings.TrimSpace(args[1].String()), f.zone)
 	if err != nil {
-		return value{}, &misfit{rule: "bad-date", message: args[1].what() + " is not a date as the layout says",
+		return value{}, &misfit{rule: "bad-date", variable: args[1].name, message: args[1].what() + " is not a date as the layout says",
 			hint: "the layout is the date 2 January 2006, 15:04:05, written as the cells write theirs"}
 	}
 	return value{kind: moment, at: at.In(f.zone)}, nil

@@ -215,7 +215,7 @@ func arithmetic(op func(z, x, y *big.Rat) *big.Rat) func(*frame, []value) (value
 
 func divide(f *frame, args []value) (value, error) {
 	if b, err := args[1].number(); err == nil && b.Sign() == 0 {
-		return value{}, &misfit{rule: "bad-number", message: args[1].what() + " is zero and divides"}
+		return value{}, &misfit{rule: "bad-number", variable: args[1].name, message: args[1].what() + " is zero and divides"}
 	}
 	return arithmetic((*big.Rat).Quo)(f, args)
 }

@@ -58,6 +58,7 @@ var errBroken = errors.New("the disk is gone")
 
 func (m memory) Rows(ctx context.Context) iter.Seq2[recipients.Row, error] {
 	return func(yield func(recipients.Row, error) bool) {
+		source := strings.Split(strings.TrimPrefix(string(m), "\uFEFF"), "\n")
 		for i, cells := range m.records()[1:] {
 			var err error
 			switch cells[0] {
@@ -71,7 +72,7 @@ func (m memory) Rows(ctx context.Context) iter.Seq2[recipients.Row, error] {
 			if ctx.Err() != nil {
 				err = ctx.Err()
 			}
-			if !yield(recipients.Row{Row: int64(i) + 2, Line: i + 2, Cells: cells}, err) {
+			if !yield(recipients.Row{Row: int64(i) + 2, Line: i + 2, Cells: cells, Text: source[i+1]}, err) {
 				return
 			}
 		}

@@ -39,7 +39,7 @@ func (c *chunk) add(row recipients.Row, left recipients.Left) {
 	for _, cell := range row.Cells {
 		c.bytes += len(cell)
 	}
-	c.entries = append(c.entries, entry{row: row.Row, line: row.Line, from: from, to: len(c.raw), left: left})
+	c.entries = append(c.entries, entry{row: row.Row, line: row.Line, text: row.Text, from: from, to: len(c.raw), left: left})
 }
 
 // bad adds a row that the source could not read.

@@ -8,6 +8,7 @@ import (
 	"github.com/agnivade/levenshtein"
 
 	"campaign/internal/campaign"
+	"campaign/internal/recipients"
 )
 
 // hasActions reports whether a text is a template at all. Other texts go out
@@ -41,14 +42,25 @@ func (p *Plan) inText(i int, f fault) campaign.Diagnostic {
 	return d
 }
 
-// inRow gives a problem of a row its place. It shows no cell and, for inline
-// lists, not the line that holds them.
-func (p *Plan) inRow(e *entry, f fault) campaign.Diagnostic {
-	message := fmt.Sprintf("row %d: %s", e.row, f.message)
-	if p.spec.Campaign.Recipients.File != "" {
-		return campaign.Diagnostic{File: p.spec.Campaign.Recipients.File, Line: e.line, Rule: f.rule, Message: message, Hint: f.hint}
+// inRow gives a problem of a row its place: the cell of the run's column, or
+// with -1 the row. It shows no cell and, for inline lists, not the line that
+// holds them.
+func (p *Plan) inRow(t *table, e *entry, column int, f fault) campaign.Diagnostic {
+	d := campaign.Diagnostic{File: p.spec.Campaign.Recipients.File, Rule: f.rule, Hint: f.hint,
+		Message: fmt.Sprintf("row %d: %s", e.row, f.message)}
+	if d.File != "" {
+		cell := -1
+		if column >= 0 {
+			cell = t.sources[column]
+		}
+		d.Line, d.Col = recipients.Row{Line: e.line, Text: e.text}.Place(cell)
+		return d
 	}
-	d := p.at(campaign.Problem{Pointer: fmt.Sprintf("/recipients/list/%d", e.row-1), Rule: f.rule, Message: message, Hint: f.hint})
+	at := fmt.Sprintf("/recipients/list/%d", e.row-1)
+	if column >= 0 {
+		at = pointer(at, t.columns[column])
+	}
+	d = p.at(campaign.Problem{Pointer: at, Rule: d.Rule, Message: d.Message, Hint: d.Hint})
 	d.Source = ""
 	return d
 }

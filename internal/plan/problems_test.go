@@ -39,10 +39,10 @@ func TestRowProblems(t *testing.T) {
 	}
 	want := []string{
 		`r.csv:3:1: row 3: userid (column "用户") is empty [empty-required]`,
-		`r.csv:4:1: row 4: usertype must be enterprise or government [bad-value]`,
-		`r.csv:5:1: row 5: usertype must be enterprise or government [bad-value]`,
+		`r.csv:4:3: row 4: usertype must be enterprise or government [bad-value]`,
 		`r.csv:5:1: row 5: userid (column "用户") is empty [empty-required]`,
-		`r.csv:6:1: row 6: content/t0: .n is empty [empty-value]`,
+		`r.csv:5:2: row 5: usertype must be enterprise or government [bad-value]`,
+		`r.csv:6:6: row 6: content/t0: .n is empty [empty-value]`,
 		`r.csv:7:1: bad row [csv-row]`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -50,6 +50,27 @@ func TestRowProblems(t *testing.T) {
 	}
 	if s.Invalid != 5 || s.Counts["bad-value"] != 2 || s.Counts["csv-row"] != 1 {
 		t.Errorf("%d invalid, counts %v", s.Invalid, s.Counts)
+	}
+}
+
+// Every text that cannot be rendered for a row is told, at the cell that is
+// wrong; one cell that is wrong for several texts once.
+func TestEveryTextOfARow(t *testing.T) {
+	spec := base("userid,名称,n,company\n甲,,x,C\n", "{{ .company }}", "{{ .名称 }}", `{{ col "n" | fixed 2 }}`, "{{ .名称 }}!", "{{ div 1 .n }}{{ .company }}", "{{ .company }}二三四")
+	spec.Layout.Identity = nil
+	spec.Layout.Texts[5].Limit = 3
+	var got []string
+	for _, d := range problems(t, spec) {
+		got = append(got, d.Error())
+	}
+	want := []string{
+		"r.csv:2:1: row 2: content/t5: the text has 4 characters, 1 more than the 3 that are allowed [too-long]",
+		"r.csv:2:3: row 2: content/t1: .名称 is empty [empty-value]",
+		`r.csv:2:4: row 2: content/t2: column "n" is not a number [bad-number]`,
+		"r.csv:2:4: row 2: content/t4: .n is not a number [bad-number]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -75,8 +96,8 @@ func TestInlineList(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	want := []campaign.Diagnostic{
-		{File: "c.yaml", Line: 7, Col: 3, Rule: "empty-required", Message: "/recipients/list/2 row 3: userid is empty"},
-		{File: "c.yaml", Line: 7, Col: 3, Rule: "empty-value", Message: "/recipients/list/1 row 2: content/t0: .company is empty"},
+		{File: "c.yaml", Line: 7, Col: 3, Rule: "empty-required", Message: "/recipients/list/2/userid row 3: userid is empty"},
+		{File: "c.yaml", Line: 7, Col: 3, Rule: "empty-value", Message: "/recipients/list/1/company row 2: content/t0: .company is empty"},
 	}
 	if diff := cmp.Diff(want, p.Summary().Problems); diff != "" {
 		t.Error(diff)
@@ -93,6 +114,11 @@ func TestPlanProblems(t *testing.T) {
 			"c.yaml: r.csv has no column \"orgidd\" [missing-column]\tdid you mean \"orgid\"?"},
 		{"mapped variable", func(s *Spec) { s.Campaign.Recipients.Columns = map[string]string{"x": "公司"} },
 			"c.yaml: r.csv has no column \"公司\" [missing-column]\tthere are: userid, orgid, company"},
+		{"header of a mapped column", func(s *Spec) {
+			s.Open = files{"r.csv": "userid,企业ID\na,1\n"}.open
+			s.Campaign.Recipients.Columns = map[string]string{"orgid": "企业ID"}
+			s.Layout.Texts[0].Source = "{{ .企业ID }}"
+		}, "c.yaml: there is no variable or column .企业ID [unknown-variable]\tuse .orgid: columns maps it"},
 		{"required field", func(s *Spec) { s.Campaign.Recipients.Defaults = nil },
 			"r.csv:1:1: there is no column for usertype, which each recipient needs [missing-column]\tcolumns: {usertype: HEADER}"},
 		{"required field of a list", func(s *Spec) {
@@ -155,7 +181,7 @@ func TestPlanProblems(t *testing.T) {
 		{"exclusion's empty cell", func(s *Spec) {
 			s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv"}}
 			s.Open = files{"r.csv": five, "out.csv": "userid,orgid\na,1\nb,\n"}.open
-		}, "out.csv:3:1: row 3: orgid is empty [empty-required]\t"},
+		}, "out.csv:3:3: row 3: orgid is empty [empty-required]\t"},
 		{"exclusion's bad value", func(s *Spec) {
 			s.Layout.Identity = []string{"usertype"}
 			s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv"}}

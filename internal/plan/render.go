@@ -91,7 +91,7 @@ func faultOf(err error) fault {
 	if !errors.As(err, &m) {
 		return fault{rule: ruleContext, message: err.Error()}
 	}
-	return fault{rule: m.rule, message: m.message, hint: m.hint}
+	return fault{rule: m.rule, message: m.message, hint: m.hint, variable: m.variable}
 }
 
 // content renders every text that depends on the recipient and gives the

@@ -12,7 +12,8 @@ import (
 type entry struct {
 	row      int64
 	line     int
-	from, to int // its raw cells in the chunk
+	text     string // of the record, for the place of a cell
+	from, to int    // its raw cells in the chunk
 	left     recipients.Left
 	// What the workers make of it:
 	ignored  bool                  // a trial does not name it
@@ -59,7 +60,7 @@ func (p *Plan) field(t *table, e *entry, i int, v string) string {
 	f := &p.spec.Layout.Fields[i]
 	if blank(v) {
 		if v = t.defaults[i]; v == "" && f.Required {
-			e.problems = append(e.problems, p.inRow(e, fault{rule: "empty-required",
+			e.problems = append(e.problems, p.inRow(t, e, i, fault{rule: "empty-required",
 				message: fmt.Sprintf("%s is empty", p.fieldName(i)), hint: "fill the cell, or give defaults: a value for such rows"}))
 		}
 		return v
@@ -70,7 +71,7 @@ func (p *Plan) field(t *table, e *entry, i int, v string) string {
 	}
 	normal, err := f.Parse(v)
 	if err != nil {
-		e.problems = append(e.problems, p.inRow(e, fault{rule: "bad-value", message: fmt.Sprintf("%s %s", p.fieldName(i), err)}))
+		e.problems = append(e.problems, p.inRow(t, e, i, fault{rule: "bad-value", message: fmt.Sprintf("%s %s", p.fieldName(i), err)}))
 	}
 	return normal
 }
@@ -101,12 +102,34 @@ func (p *Plan) decide(t *table, r *renderer, e *entry) {
 		e.skip = fmt.Sprintf("%s: row %d", skipDuplicate, e.left.First)
 		return
 	}
-	c, at, err := r.content(t, e.cells, nil)
+	c, _, err := r.content(t, e.cells, nil)
 	if err != nil {
-		f := faultOf(err)
-		f.message = fmt.Sprintf("%s: %s", strings.TrimPrefix(p.spec.Layout.Texts[at].Pointer, "/"), f.message)
-		e.problems = append(e.problems, p.inRow(e, f))
+		e.problems = p.misfits(t, r, e)
 		return
 	}
 	e.content, e.mark = c, r.mark(e.row, e.cells)
+}
+
+// misfits says why texts cannot be rendered for a row: the first reason of each
+// text, and of each cell only once.
+func (p *Plan) misfits(t *table, r *renderer, e *entry) (ds []campaign.Diagnostic) {
+	seen := map[string]bool{}
+	for i, personal := range t.personal {
+		if !personal {
+			continue
+		}
+		r.buf = r.buf[:0]
+		err := r.text(i)
+		if err == nil {
+			continue
+		}
+		f := faultOf(err)
+		if f.variable != "" && seen[f.message] {
+			continue
+		}
+		seen[f.message] = true
+		f.message = fmt.Sprintf("%s: %s", strings.TrimPrefix(p.spec.Layout.Texts[i].Pointer, "/"), f.message)
+		ds = append(ds, p.inRow(t, e, t.columnOf(f.variable), f))
+	}
+	return ds
 }

@@ -188,7 +188,8 @@ func (s *screen) values(l *list, row recipients.Row, kind []int, values []string
 			v = normal
 		}
 		if rule != "" {
-			s.plan.summary.problem(campaign.Diagnostic{File: l.File, Line: row.Line, Rule: rule,
+			line, col := row.Place(l.cells[i])
+			s.plan.summary.problem(campaign.Diagnostic{File: l.File, Line: line, Col: col, Rule: rule,
 				Message: fmt.Sprintf("row %d: %s %s", row.Row, s.table.columns[column], complaint)})
 			ok = false
 		}

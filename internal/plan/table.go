@@ -98,6 +98,17 @@ func (p *Plan) noColumn(name string, header []string) campaign.Diagnostic {
 		Hint: fmt.Sprintf("give each recipient a key %s", name)})
 }
 
+// columnOf gives the run's column that a variable is read from, as messages name
+// it, or -1.
+func (t *table) columnOf(variable string) int {
+	for _, s := range t.slots {
+		if s.name == variable && s.cell >= 0 {
+			return s.cell
+		}
+	}
+	return -1
+}
+
 // normal is the normal form of a default, which checkDefaults has checked.
 func (p *Plan) normal(f targets.Field, v string) string {
 	v = strings.TrimSpace(v)
@@ -264,6 +275,12 @@ func (p *Plan) resolve(t *table, names map[string]binding, s slot) (b binding, m
 		hint := didYouMean(s.name, all, ".%s")
 		if p.spec.Layout.Groups {
 			return b, fmt.Sprintf("there is no variable .%s: user groups have no columns", s.name), hint
+		}
+		for _, name := range slices.Sorted(maps.Keys(p.spec.Campaign.Recipients.Columns)) {
+			if p.spec.Campaign.Recipients.Columns[name] == s.name {
+				hint = fmt.Sprintf("use .%s: columns maps it", name)
+				break
+			}
 		}
 		return b, fmt.Sprintf("there is no variable or column .%s", s.name), hint
 	}

@@ -35,6 +35,8 @@ type fault struct {
 	rule    string
 	message string
 	hint    string
+	// variable is the one that has the wrong value, as messages name it; empty: none
+	variable string
 }
 
 // slot is a variable that templates read, resolved once the columns are known.

@@ -34,9 +34,10 @@ type expr func(f *frame) (value, error)
 // misfit is a recipient that a template cannot be rendered for. It never holds
 // a cell's content.
 type misfit struct {
-	rule    string
-	message string
-	hint    string
+	rule     string
+	message  string
+	hint     string
+	variable string // the one that has the wrong value; empty: none
 }
 
 func (m *misfit) Error() string { return m.message }
@@ -50,7 +51,7 @@ func (v *value) missing() bool { return v.kind == text && v.name != "" && blank(
 
 // empty is the complaint about a missing value that is wanted.
 func (v *value) empty() error {
-	return &misfit{rule: "empty-value", message: v.name + " is empty",
+	return &misfit{rule: "empty-value", variable: v.name, message: v.name + " is empty",
 		hint: "fill the cell, or give the template a value for such rows: {{ default \"…\" " + v.name + " }}"}
 }
 
@@ -143,7 +144,7 @@ func (v *value) number() (*big.Rat, error) {
 			return n, nil
 		}
 	}
-	return nil, &misfit{rule: "bad-number", message: v.what() + " is not a number",
+	return nil, &misfit{rule: "bad-number", variable: v.name, message: v.what() + " is not a number",
 		hint: "a number has digits and at most one point, for example 1234.50"}
 }
 
@@ -157,7 +158,7 @@ func (v *value) moment(zone *time.Location) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, &misfit{rule: "bad-date", message: v.what() + " is not a date",
+	return time.Time{}, &misfit{rule: "bad-date", variable: v.name, message: v.what() + " is not a date",
 		hint: "dates are understood as 2026-12-31, 2026/12/31, 2026年12月31日 or 20261231, with a time as 2026-12-31 08:30; others with {{ toDate \"LAYOUT\" … }}"}
 }
 
@@ -196,7 +197,7 @@ func compare(f *frame, a, b *value) (int, error) {
 	if n, err := compareMoments(f, a, b); err == nil {
 		return n, nil
 	}
-	return 0, &misfit{rule: "bad-number", message: fmt.Sprintf("%s and %s are neither two numbers nor two dates", a.what(), b.what()),
+	return 0, &misfit{rule: "bad-number", variable: a.name, message: fmt.Sprintf("%s and %s are neither two numbers nor two dates", a.what(), b.what()),
 		hint: "lt, le, gt and ge compare numbers or dates; eq and ne compare any text"}
 }
 

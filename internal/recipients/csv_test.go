@@ -223,7 +223,7 @@ func TestCSVKeepsCells(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for i, row := range rows {
-		if want := (Row{int64(i) + 2, i + 2, []string{fmt.Sprint(i), fmt.Sprint("x", i)}}); !cmp.Equal(row, want) {
+		if want := (Row{int64(i) + 2, i + 2, []string{fmt.Sprint(i), fmt.Sprint("x", i)}, fmt.Sprintf("%d,\"x%d\"", i, i)}); !cmp.Equal(row, want) {
 			t.Fatalf("row %v, want %v", row, want)
 		}
 	}

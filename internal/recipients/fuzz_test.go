@@ -61,11 +61,32 @@ func readAll(t *testing.T, text []byte, l limits) outcome {
 		if n := len(o.numbers); n > 0 && (row.Row <= o.numbers[n-1] || row.Line <= o.lines[n-1]) || row.Row > int64(row.Line) {
 			t.Fatalf("row %d at line %d after %v at %v", row.Row, row.Line, o.numbers, o.lines)
 		}
+		if err == nil {
+			checkPlaces(t, row, lines)
+		}
 		o.rows = append(o.rows, row.Cells)
 		o.numbers = append(o.numbers, row.Row)
 		o.lines = append(o.lines, row.Line)
 	}
 	return o
+}
+
+// checkPlaces holds where the cells of a row begin against the file's lines.
+func checkPlaces(t *testing.T, row Row, lines []string) {
+	t.Helper()
+	for i, cell := range row.Cells {
+		line, col := row.Place(i)
+		if line < row.Line || line > len(lines) || col < 1 {
+			t.Fatalf("cell %d of row %d is at %d:%d", i, row.Row, line, col)
+		}
+		rest := string([]rune(lines[line-1])[col-1:])
+		if first, _, _ := strings.Cut(strings.ReplaceAll(cell, `"`, `""`), "\n"); !strings.HasPrefix(strings.TrimPrefix(rest, `"`), first) {
+			t.Fatalf("cell %d of row %d, %q, is not at %d:%d", i, row.Row, cell, line, col)
+		}
+	}
+	if line, col := row.Place(len(row.Cells)); line != row.Line || col != 0 {
+		t.Fatalf("a cell that is not there is at %d:%d", line, col)
+	}
 }
 
 // oracleCSV reads with encoding/csv: all records that are not blank, and the

@@ -21,6 +21,20 @@ func rowsOf(t *testing.T, src Source) []Row {
 	return rows
 }
 
+func TestPlace(t *testing.T) {
+	row := Row{Row: 4, Line: 7, Text: "企业,\"甲,\"\"乙\n丙\",,x"}
+	for cell, want := range [][2]int{{7, 1}, {7, 4}, {8, 4}, {8, 5}, {7, 0}} {
+		if line, col := row.Place(cell); line != want[0] || col != want[1] {
+			t.Errorf("cell %d is at %d:%d, want %v", cell, line, col, want)
+		}
+	}
+	for _, row := range []Row{{Line: 3}, {Line: 3, Text: "x"}} {
+		if line, col := row.Place(-1); line != 3 || col != 0 {
+			t.Errorf("no cell is at %d:%d", line, col)
+		}
+	}
+}
+
 func digestOf(t *testing.T, src Source) string {
 	t.Helper()
 	sum, err := src.Digest(t.Context())
@@ -110,7 +124,7 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Row{{2, 2, []string{"1"}}}, rowsOf(t, src)); diff != "" {
+	if diff := cmp.Diff([]Row{{2, 2, []string{"1"}, "1"}}, rowsOf(t, src)); diff != "" {
 		t.Error(diff)
 	}
 	for name, want := range map[string]string{

@@ -51,6 +51,7 @@ func (s *scanner) quoted() (Row, *campaign.Diagnostic, error) {
 			s.advance(at)
 			return row, d, nil
 		}
+		row.Text = string(s.buf[s.begin:at])
 		row.Cells = make([]string, len(s.ends))
 		text, from := string(s.text), 0
 		for i, end := range s.ends {

@@ -15,6 +15,25 @@ type Row struct {
 	Row   int64    // as a spreadsheet numbers it: the header is row 1, blank lines count; position from 1 in lists
 	Line  int      // physical line of the file, from 1, for diagnostics; 0: none
 	Cells []string // as many as Columns
+	Text  string   // the record as it stands in the file, for Place; empty in lists
+}
+
+// Place gives the line and the column (from 1, in code points) where a cell
+// begins. A column of 0 is not known: the row is of a list, or has no such cell.
+func (r Row) Place(cell int) (line, col int) {
+	at, quoted := 0, false
+	for ; at < len(r.Text) && cell > 0; at++ {
+		switch {
+		case r.Text[at] == '"':
+			quoted = !quoted
+		case r.Text[at] == ',' && !quoted:
+			cell--
+		}
+	}
+	if r.Text == "" || cell != 0 {
+		return r.Line, 0
+	}
+	return place([]byte(r.Text), at, r.Line)
 }
 
 // Source is a list of recipients that can be read again and again. It holds no

@@ -148,8 +148,8 @@ func (s *scanner) next() (Row, *campaign.Diagnostic, error) {
 			s.split(line)
 			return s.failed(s.miscounted(n))
 		}
-		row := Row{Row: s.row, Line: s.line, Cells: make([]string, s.columns)}
-		if !cut(string(line), row.Cells, quotes) {
+		row := Row{Row: s.row, Line: s.line, Cells: make([]string, s.columns), Text: string(line)}
+		if !cut(row.Text, row.Cells, quotes) {
 			return s.quoted()
 		}
 		if d := s.checkText(end); d != nil {
