@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -167,5 +171,53 @@ func TestSortTruncated(t *testing.T) {
 	}
 	if !errors.Is(err, io.ErrUnexpectedEOF) || n == 0 {
 		t.Errorf("%d records, then %v", n, err)
+	}
+}
+
+func TestScreenNoTempDir(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "missing")
+	s := NewScreener(Options{Memory: 1, TempDir: dir})
+	defer s.Close()
+	if err := spillingInput().feed(s); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+func TestScreenTempFiles(t *testing.T) {
+	dir := t.TempDir()
+	s := newScreener(Options{Memory: 1}, func() (spill, error) { return newTempFile(dir) })
+	if err := spillingInput().feed(s); err != nil {
+		t.Fatal(err)
+	}
+	if s.files == 0 {
+		t.Fatal("nothing was spilled")
+	}
+	if names, _ := os.ReadDir(dir); runtime.GOOS != "windows" && len(names) > 0 {
+		t.Errorf("%v would stay after a crash", names)
+	}
+	info, err := s.entries.file.(*tempFile).Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode != 0o600 {
+		t.Errorf("mode %o", mode)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := os.ReadDir(dir); len(names) > 0 {
+		t.Errorf("%v is left", names)
+	}
+
+	// Where a file cannot lose its name while it is open, Close removes it.
+	f, err := os.CreateTemp(dir, "named-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&tempFile{f, true}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := os.ReadDir(dir); len(names) > 0 {
+		t.Errorf("%v is left", names)
 	}
 }

@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 
@@ -266,54 +262,6 @@ func spillingInput() screenInput {
 		in.rows[i+2] = []key{{0, fmt.Sprint("u", i), false}, {1, fmt.Sprint("x", i%45), true}}
 	}
 	return in
-}
-
-func TestScreenNoTempDir(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "missing")
-	s := NewScreener(Options{Memory: 1, TempDir: dir})
-	defer s.Close()
-	if err := spillingInput().feed(s); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
-	}
-}
-
-func TestScreenTempFiles(t *testing.T) {
-	dir := t.TempDir()
-	s := newScreener(Options{Memory: 1}, func() (spill, error) { return newTempFile(dir) })
-	if err := spillingInput().feed(s); err != nil {
-		t.Fatal(err)
-	}
-	if s.files == 0 {
-		t.Fatal("nothing was spilled")
-	}
-	if names, _ := os.ReadDir(dir); runtime.GOOS != "windows" && len(names) > 0 {
-		t.Errorf("%v would stay after a crash", names)
-	}
-	info, err := s.entries.file.(*tempFile).Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode != 0o600 {
-		t.Errorf("mode %o", mode)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if names, _ := os.ReadDir(dir); len(names) > 0 {
-		t.Errorf("%v is left", names)
-	}
-
-	// Where a file cannot lose its name while it is open, Close removes it.
-	f, err := os.CreateTemp(dir, "named-*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := (&tempFile{f, true}).Close(); err != nil {
-		t.Fatal(err)
-	}
-	if names, _ := os.ReadDir(dir); len(names) > 0 {
-		t.Errorf("%v is left", names)
-	}
 }
 
 func TestScreenOrder(t *testing.T) {
