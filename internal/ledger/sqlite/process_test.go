@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	// Every step of the model is on the disk: fewer of them, unless the command line says more.
-	if err := flag.Set("rapid.checks", "25"); err != nil {
+	if err := flag.Set("rapid.checks", "15"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
@@ -135,7 +135,7 @@ func TestKilled(t *testing.T) {
 	l := open(t, o)
 	r := planned(t, l, "a", groupSize*childGroups)
 	must(t, l.Close())
-	kills := 40
+	kills := 30
 	if testing.Short() {
 		kills = 8
 	}
