@@ -11,6 +11,7 @@ const (
 	maxOpenBytes  = 16 << 20 // what they hold together
 	maxDeliveries = 512      // in a block
 	maxPeople     = 4096     // recipients and skips in a block; a larger delivery has a block of its own
+	maxBlockBytes = 16 << 20 // what those hold together
 )
 
 // group is a delivery that waits for more recipients with the same content.
@@ -34,7 +35,8 @@ type batcher struct {
 	bytes int
 
 	block   campaign.Block
-	people  int
+	people  int // in block
+	weight  int // of block, in bytes
 	seq     int64
 	buf     []byte
 	stopped bool
@@ -97,9 +99,8 @@ func (b *batcher) close(g *group) {
 	b.seq++
 	d.Digest, b.buf = deliveryDigest(b.buf, g.content, g.marks)
 	g.recipients, g.marks = nil, nil
-	b.room(len(d.Recipients))
+	b.room(len(d.Recipients), g.bytes)
 	b.block.Deliveries = append(b.block.Deliveries, d)
-	b.people += len(d.Recipients)
 	if b.seq == 1 && b.first != nil {
 		b.first(d)
 	}
@@ -122,16 +123,18 @@ func (b *batcher) sweep() {
 
 // skip adds a row that no delivery covers.
 func (b *batcher) skip(s campaign.Skip) {
-	b.room(1)
+	b.room(1, size(s.Recipient))
 	b.block.Skips = append(b.block.Skips, s)
-	b.people++
 }
 
-// room emits the block when n more people, or another delivery, do not fit.
-func (b *batcher) room(n int) {
-	if len(b.block.Deliveries) >= maxDeliveries || b.people > 0 && b.people+n > maxPeople {
+// room makes room for n more people of so many bytes: it emits the block when
+// they, or another delivery, do not fit.
+func (b *batcher) room(n, bytes int) {
+	if len(b.block.Deliveries) >= maxDeliveries || b.people > 0 && (b.people+n > maxPeople || b.weight+bytes > maxBlockBytes) {
 		b.flush()
 	}
+	b.people += n
+	b.weight += bytes
 }
 
 // flush emits the block unless it is empty.
@@ -144,7 +147,7 @@ func (b *batcher) flush() {
 		b.stopped = true
 	}
 	b.block = campaign.Block{Seq: b.block.Seq + 1}
-	b.people = 0
+	b.people, b.weight = 0, 0
 }
 
 // finish emits what is left.

@@ -234,14 +234,28 @@ func normalised(v any) any {
 	return v
 }
 
-// withoutSecrets replaces references to secrets (campaign.Credential). It takes
-// {file: …} of a suppression list for one too: those are in the digest by
-// themselves.
+// isSecret recognises a reference to a secret (campaign.Credential) by its key
+// and the kind of its value: a sender or a message type may have the same name.
+// It takes {file: …} of a suppression list for one too: those are in the digest
+// by themselves.
+func isSecret(key string, v any) bool {
+	switch v := v.(type) {
+	case string:
+		return key == "env" || key == "file"
+	case []any:
+		return key == "command"
+	case map[string]any:
+		return key == "oauth2" && v["token_url"] != nil
+	}
+	return false
+}
+
+// withoutSecrets replaces references to secrets.
 func withoutSecrets(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, sub := range v {
-			if len(v) == 1 && slices.Contains([]string{"env", "file", "command", "oauth2"}, k) {
+			if len(v) == 1 && isSecret(k, sub) {
 				return "secret"
 			}
 			v[k] = withoutSecrets(sub)

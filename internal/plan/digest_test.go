@@ -92,17 +92,27 @@ func TestDigestDiffers(t *testing.T) {
 		"batch":        func(s *Spec) { c(s).Policy.Batch = 7 },
 		"cap":          func(s *Spec) { c(s).Policy.MaxRecipients = 7 },
 		"account":      func(s *Spec) { s.Account.Raw.JSON = []byte(`{"system":"zqt","app":{"id":"y"}}`) },
-		"only":         func(s *Spec) { s.Account.Only = nil },
-		"only nobody":  func(s *Spec) { s.Account.Only = []string{} },
-		"suppress":     func(s *Spec) { s.Account.Suppress = nil },
-		"limit":        func(s *Spec) { s.Layout.Texts[0].Limit = 50 },
-		"escape":       func(s *Spec) { s.Layout.Texts[0].Escape = 1 },
-		"text":         func(s *Spec) { s.Layout.Texts[0].Source = "{{ .company }}" },
-		"recipients":   func(s *Spec) { s.Open = swap(s.Open, "r.csv", five+"z,1,Z\n") },
-		"exclusions":   func(s *Spec) { s.Open = swap(s.Open, "out.csv", "userid\nc\n") },
-		"suppressions": func(s *Spec) { s.Open = swap(s.Open, "never.csv", "userid\nc\n") },
-		"inline":       func(s *Spec) { c(s).Recipients.File, c(s).Recipients.List = "", []map[string]string{{"userid": "a"}} },
-		"inline other": func(s *Spec) { c(s).Recipients.File, c(s).Recipients.List = "", []map[string]string{{"userid": "b"}} },
+		"a sender called file": func(s *Spec) {
+			s.Account.Raw.JSON = []byte(`{"senders":{"file":{"userid":"a"}}}`)
+		},
+		"another sender called file": func(s *Spec) {
+			s.Account.Raw.JSON = []byte(`{"senders":{"file":{"userid":"b"}}}`)
+		},
+		"a type called env":          func(s *Spec) { s.Account.Raw.JSON = []byte(`{"message_types":{"env":38}}`) },
+		"another type called env":    func(s *Spec) { s.Account.Raw.JSON = []byte(`{"message_types":{"env":39}}`) },
+		"a sender called oauth2":     func(s *Spec) { s.Account.Raw.JSON = []byte(`{"senders":{"oauth2":{"userid":"a"}}}`) },
+		"another sender like oauth2": func(s *Spec) { s.Account.Raw.JSON = []byte(`{"senders":{"oauth2":{"userid":"b"}}}`) },
+		"only":                       func(s *Spec) { s.Account.Only = nil },
+		"only nobody":                func(s *Spec) { s.Account.Only = []string{} },
+		"suppress":                   func(s *Spec) { s.Account.Suppress = nil },
+		"limit":                      func(s *Spec) { s.Layout.Texts[0].Limit = 50 },
+		"escape":                     func(s *Spec) { s.Layout.Texts[0].Escape = 1 },
+		"text":                       func(s *Spec) { s.Layout.Texts[0].Source = "{{ .company }}" },
+		"recipients":                 func(s *Spec) { s.Open = swap(s.Open, "r.csv", five+"z,1,Z\n") },
+		"exclusions":                 func(s *Spec) { s.Open = swap(s.Open, "out.csv", "userid\nc\n") },
+		"suppressions":               func(s *Spec) { s.Open = swap(s.Open, "never.csv", "userid\nc\n") },
+		"inline":                     func(s *Spec) { c(s).Recipients.File, c(s).Recipients.List = "", []map[string]string{{"userid": "a"}} },
+		"inline other":               func(s *Spec) { c(s).Recipients.File, c(s).Recipients.List = "", []map[string]string{{"userid": "b"}} },
 	} {
 		spec := full("\n", "")
 		change(&spec)

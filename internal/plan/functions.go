@@ -192,9 +192,17 @@ func prefix(s string, n int) string {
 	return s
 }
 
+// maxBits bounds numerator and denominator of a number: far above what digits
+// in cells come to, and a long chain of multiplications stays quick.
+const maxBits = 2048
+
 func numeric(n *big.Rat, err error) (value, error) {
 	if err != nil {
 		return value{}, err
+	}
+	if n.Num().BitLen() > maxBits || n.Denom().BitLen() > maxBits {
+		return value{}, &misfit{rule: "bad-number", message: "a number becomes too long to reckon with",
+			hint: "take fewer steps, or numbers with fewer digits"}
 	}
 	return value{kind: number, num: n}, nil
 }

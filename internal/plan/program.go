@@ -6,6 +6,7 @@ import (
 	htmltemplate "html/template"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"text/template/parse"
 	"time"
@@ -83,12 +84,52 @@ func (c *compiler) program(tree *parse.Tree, escape targets.Escape) (*program, [
 		}
 		p.html = t
 	}
+	if n := firstAction(tree.Root); n != nil && escape == targets.URL {
+		return nil, []fault{{at: int(n.Pos), rule: ruleAddress, message: "an address cannot begin with a value: it is escaped, and leads nowhere",
+			hint: "write the beginning of the address before it, for example https://host/?id="}}
+	}
 	nodes, native := p.build(tree.Root, e)
 	p.nodes = nodes
 	if native {
 		p.html = nil
 	}
 	return p, nil
+}
+
+// firstAction gives the printed value that a text may begin with; nil when other
+// text always stands before.
+func firstAction(l *parse.ListNode) *parse.ActionNode {
+	if l == nil {
+		return nil
+	}
+	for _, n := range l.Nodes {
+		switch n := n.(type) {
+		case *parse.TextNode:
+			if len(strings.TrimSpace(string(n.Text))) > 0 {
+				return nil
+			}
+		case *parse.ActionNode:
+			return n
+		case *parse.IfNode:
+			for _, branch := range []*parse.ListNode{n.List, n.ElseList} {
+				if first := firstAction(branch); first != nil {
+					return first
+				}
+			}
+			if begins(n.List) && begins(n.ElseList) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// begins reports whether a list has text that is not blank.
+func begins(l *parse.ListNode) bool {
+	return l != nil && slices.ContainsFunc(l.Nodes, func(n parse.Node) bool {
+		text, ok := n.(*parse.TextNode)
+		return ok && len(strings.TrimSpace(string(text.Text))) > 0
+	})
 }
 
 // build turns a tree into nodes. It reports whether it knows every escaping.
@@ -220,7 +261,8 @@ func appendValue(dst []byte, n *node, f *frame) ([]byte, error) {
 	}
 	switch n.escape {
 	case query:
-		return append(dst, url.QueryEscape(s)...), nil
+		// A blank as %20 is right everywhere in an address; + only in its query.
+		return append(dst, strings.ReplaceAll(url.QueryEscape(s), "+", "%20")...), nil
 	case htmlText:
 		return appendHTML(dst, s), nil
 	case htmlQuery:

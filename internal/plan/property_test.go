@@ -236,6 +236,28 @@ func TestOpenContentsAreBounded(t *testing.T) {
 	}
 }
 
+// A block is bounded in bytes, whether it holds deliveries or skips.
+func TestBlocksAreBounded(t *testing.T) {
+	big := strings.Repeat("x", 1<<20)
+	for _, id := range []string{"u%d", "u"} {
+		var rows strings.Builder
+		rows.WriteString("userid,orgid,big\n")
+		for i := range 40 {
+			rows.WriteString(strings.ReplaceAll(id, "%d", fmt.Sprint(i)) + ",1," + big + "\n")
+		}
+		spec := base(rows.String(), "x")
+		spec.Campaign.Policy.Batch = 1
+		p := mustNew(t, spec)
+		bs := blocks(t, p)
+		balanced(t, p.Summary(), bs)
+		for _, b := range bs {
+			if n := len(b.Deliveries) + len(b.Skips); n > maxBlockBytes>>20 {
+				t.Errorf("%s: %d rows of a megabyte each in one block", id, n)
+			}
+		}
+	}
+}
+
 // A delivery that is larger than a block has a block of its own.
 func TestLargeDeliveries(t *testing.T) {
 	var rows strings.Builder

@@ -27,6 +27,7 @@ const (
 	ruleArguments = "template-arguments"
 	ruleVariable  = "unknown-variable"
 	ruleContext   = "template-html"
+	ruleAddress   = "template-address"
 )
 
 // fault is a complaint about a template's source.

@@ -237,11 +237,30 @@ func TestTemplateEscapes(t *testing.T) {
 		{targets.HTML, `<a href="{{ .html | default "x" }}">x</a>`, `<a href="%3cb%3e&amp;%22%27&#43;%3c/b%3e">x</a>`},
 		{targets.HTML, "<b>literal & as it is</b>", "<b>literal & as it is</b>"},
 		{targets.URL, "https://h/?id={{ .html }}&n={{ .n }}", "https://h/?id=%3Cb%3E%26%22%27%2B%3C%2Fb%3E&n=7"},
-		{targets.URL, `ZQT_xx/#/detail?id={{ "a b/c" }}`, "ZQT_xx/#/detail?id=a+b%2Fc"},
+		{targets.URL, `ZQT_xx/#/detail?id={{ "a b/c" }}`, "ZQT_xx/#/detail?id=a%20b%2Fc"},
+		{targets.URL, "{{ if .empty }}http://a{{ else }}http://b{{ end }}/{{ .n }}", "http://b/7"},
 	} {
 		got, ds := render(t, c.escape, c.source, people)
 		if got != c.want || len(ds) > 0 {
 			t.Errorf("%s:\n got %s, %v\nwant %s", c.source, got, ds, c.want)
+		}
+	}
+}
+
+// An address that begins with a value would be escaped as a whole.
+func TestTemplateAddressBegins(t *testing.T) {
+	for source, at := range map[string]int{
+		"{{ .html }}":    3,
+		" {{ .html }}/x": 4,
+		"{{ if .n }}http://a{{ end }}{{ .html }}":      31,
+		"{{ if .n }}http://a{{ else }}{{ .n }}{{end}}": 32,
+	} {
+		spec := base(people, source)
+		spec.Layout.Texts[0].Escape = targets.URL
+		spec.Layout.Texts[0].File = "x.txt"
+		ds := problems(t, spec)
+		if len(ds) != 1 || ds[0].Rule != ruleAddress || ds[0].Col != at+1 || !strings.Contains(ds[0].Hint, "https://") {
+			t.Errorf("%s: got %v", source, ds)
 		}
 	}
 }
@@ -271,6 +290,17 @@ func TestTemplateHTMLContextErrors(t *testing.T) {
 		got, ds := render(t, targets.HTML, source, people)
 		if got != "" || len(ds) != 1 || ds[0].Rule != rule {
 			t.Errorf("%s: got %q, %v", source, got, ds)
+		}
+	}
+}
+
+// Numbers cannot grow for ever: a template within the bounds of its source would
+// keep a machine busy for hours.
+func TestNumbersAreBounded(t *testing.T) {
+	for _, step := range []string{" | mul .price", " | mul 0.123", " | mul 123456789"} {
+		got, ds := render(t, targets.Plain, "{{ .price"+strings.Repeat(step, 20_000)+" }}", people)
+		if got != "" || len(ds) != 1 || ds[0].Rule != "bad-number" || !strings.Contains(ds[0].Message, "too long") {
+			t.Errorf("%s: got %q, %v", step, prefix(got, 20), rules(ds))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -14,7 +15,7 @@ import (
 // Bounds of a file, far above what a person writes. Aliases count as often as
 // they are used, so that a short file cannot become a huge value.
 const (
-	maxValues = 200_000
+	maxValues = 100_000
 	maxDepth  = 64
 	maxDigits = 40
 )
@@ -117,7 +118,7 @@ func (c *converter) value(n *yaml.Node) any {
 			if c.left < 0 {
 				break
 			}
-			list = append(list, c.in(fmt.Sprint(i), func() any { return c.value(item) }))
+			list = append(list, c.in(strconv.Itoa(i), func() any { return c.value(item) }))
 		}
 		return list
 	}
@@ -238,12 +239,12 @@ var (
 )
 
 func (c *converter) scalar(n *yaml.Node) any {
-	free := c.isFree()
-	shown := clip(n.Value)
-	if secret(c.pointer()) {
-		shown = "this"
+	tag := n.ShortTag()
+	if tag == "!!str" {
+		return n.Value
 	}
-	switch n.ShortTag() {
+	free := c.isFree()
+	switch tag {
 	case "!!null":
 		if free {
 			c.report(n, ruleEmpty, "there is no value here", `write "" for an empty text`)
@@ -251,34 +252,49 @@ func (c *converter) scalar(n *yaml.Node) any {
 		}
 		return nil
 	case "!!bool":
-		if free {
-			return n.Value
+		if !free {
+			return strings.EqualFold(n.Value, "true")
 		}
-		return strings.EqualFold(n.Value, "true")
 	case "!!int", "!!float":
-		switch {
-		case notFinite.MatchString(n.Value):
-			c.reportSoft(n, ruleNumber, shown+" is no number that can be sent", quoted(shown)+" if it is text")
-			return n.Value
-		case !plainNumber.MatchString(n.Value):
-			c.reportSoft(n, ruleNumber, fmt.Sprintf("YAML readers do not agree what number %s is", shown), quoted(shown)+" if it is text, or write the number with digits only")
-			return n.Value
-		case !free && wholeFraction.MatchString(n.Value):
-			c.reportSoft(n, ruleNumber, fmt.Sprintf("%s is a whole number written with a fraction", shown), "write it without the fraction, or "+quoted(shown)+" if it is text")
-			return n.Value
-		case len(n.Value) > maxDigits:
-			c.reportSoft(n, ruleNumber, fmt.Sprintf("a number has at most %d digits", maxDigits), "quote it if it is text")
-			return n.Value
-		case free:
-			return n.Value
+		if c.number(n, free) && !free {
+			return json.Number(n.Value)
 		}
-		return json.Number(n.Value)
 	case "!!timestamp":
 		if !free {
+			shown := c.shown(n)
 			c.reportSoft(n, ruleDate, fmt.Sprintf("%s is a date where none is expected", shown), quoted(shown)+" if it is text")
 		}
 	}
 	return n.Value
+}
+
+// number reports a number whose text readers could take for another one. Text
+// keeps its digits, so only values that are not free must be whole as written.
+func (c *converter) number(n *yaml.Node, free bool) bool {
+	switch {
+	case notFinite.MatchString(n.Value):
+		shown := c.shown(n)
+		c.reportSoft(n, ruleNumber, shown+" is no number that can be sent", quoted(shown)+" if it is text")
+	case !plainNumber.MatchString(n.Value):
+		shown := c.shown(n)
+		c.reportSoft(n, ruleNumber, fmt.Sprintf("YAML readers do not agree what number %s is", shown), quoted(shown)+" if it is text, or write the number with digits only")
+	case !free && wholeFraction.MatchString(n.Value):
+		shown := c.shown(n)
+		c.reportSoft(n, ruleNumber, fmt.Sprintf("%s is a whole number written with a fraction", shown), "write it without the fraction, or "+quoted(shown)+" if it is text")
+	case len(n.Value) > maxDigits:
+		c.reportSoft(n, ruleNumber, fmt.Sprintf("a number has at most %d digits", maxDigits), "quote it if it is text")
+	default:
+		return true
+	}
+	return false
+}
+
+// shown is a value as messages may show it.
+func (c *converter) shown(n *yaml.Node) string {
+	if secret(c.pointer()) {
+		return "this"
+	}
+	return clip(n.Value)
 }
 
 // isFree reports whether the current value is text whatever it looks like.

@@ -67,7 +67,7 @@ func MarshalGroups(target string, groups []campaign.Group) []byte {
 	b.WriteByte('\n')
 	for _, g := range sorted {
 		fmt.Fprintf(&b, "  - {id: %d, title: %s, department: %s, type: %s, people: %d}\n",
-			g.ID, yamlText(g.Title), yamlText(g.Department), g.Type, g.People)
+			g.ID, yamlText(g.Title), yamlText(g.Department), cmp.Or(g.Type, `""`), g.People)
 	}
 	return b.Bytes()
 }

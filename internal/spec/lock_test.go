@@ -39,7 +39,7 @@ func TestGroupsRoundTrip(t *testing.T) {
 		for i := range groups {
 			groups[i] = campaign.Group{
 				ID: ids[i], Title: rapid.String().Draw(t, "title"), Department: rapid.String().Draw(t, "department"),
-				Type: rapid.SampledFrom([]string{"imported", "tags"}).Draw(t, "type"), People: rapid.Int64Range(0, math.MaxInt64).Draw(t, "people"),
+				Type: rapid.SampledFrom([]string{"imported", "tags", ""}).Draw(t, "type"), People: rapid.Int64Range(0, math.MaxInt64).Draw(t, "people"),
 			}
 		}
 		data := MarshalGroups("media", groups)
