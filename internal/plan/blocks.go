@@ -29,7 +29,7 @@ func (p *Plan) run(ctx context.Context, emit func(campaign.Block) bool) (stopped
 	if p.spec.Columns != nil {
 		return false, errors.New("a run that is planned already is not planned again")
 	}
-	ds, err := p.Prepare(ctx)
+	ds, err := p.prepare(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -133,9 +133,9 @@ func (p *Plan) compile() (ds []campaign.Diagnostic) {
 	return ds
 }
 
-// Prepare reads the headers and checks columns against variables. Blocks does
-// it by itself. The second call gives the first one's answer.
-func (p *Plan) Prepare(ctx context.Context) ([]campaign.Diagnostic, error) {
+// prepare reads the headers and checks columns against variables. The second
+// call gives the first one's answer.
+func (p *Plan) prepare(ctx context.Context) ([]campaign.Diagnostic, error) {
 	if p.prepared || p.table != nil {
 		return p.headerProblems, nil
 	}
@@ -191,7 +191,7 @@ func (p *Plan) recipientsFile() string {
 }
 
 // Columns says what recipients' cells mean: Layout.Fields first, then the other
-// columns under their headers. It is nil until Prepare or Blocks has read the
+// columns under their headers. It is nil until Blocks has read the
 // header.
 func (p *Plan) Columns() []string {
 	if p.table == nil {

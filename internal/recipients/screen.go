@@ -11,14 +11,13 @@ import (
 	"math"
 )
 
-// DefaultMemory is what a Screener holds unless told otherwise, in bytes.
-const DefaultMemory = 4 << 20
+// defaultMemory is what a Screener holds unless told otherwise, in bytes.
+const defaultMemory = 4 << 20
 
 // Options bound what a Screener uses.
 type Options struct {
 	// Memory is what entries and blocks of temporary files take at the same time,
-	// in bytes; half as much again while it moves from one step to the next. 0:
-	// DefaultMemory.
+	// in bytes; half as much again while it moves from one step to the next. 0: 4 MiB.
 	Memory int
 	// TempDir is where entries beyond that are kept: about 24 bytes for each key
 	// of a row and each entry of a list, twice as much for a moment. Empty: the
@@ -74,7 +73,7 @@ var (
 func newScreener(o Options, create func() (spill, error)) *screener {
 	s := &screener{memory: o.Memory, last: -1, matched: map[int]int64{}}
 	if s.memory <= 0 {
-		s.memory = DefaultMemory
+		s.memory = defaultMemory
 	}
 	s.create = func() (spill, error) {
 		s.files++

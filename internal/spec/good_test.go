@@ -297,8 +297,8 @@ targets:
   media: {system: chuanbo, base_url: http://127.0.0.1:1, connect_no: {env: A}}
 `), "targets.yaml")
 	noDiagnostics(t, diags)
-	got := p.Profiles[DefaultProfile]
-	if got.Name != "default" || got.Pointer != "/targets" || got.Targets["media"].Raw.Pointer != "/targets/media" || p.Zone != DefaultZone {
+	got := p.Profiles[defaultProfile]
+	if got.Name != "default" || got.Pointer != "/targets" || got.Targets["media"].Raw.Pointer != "/targets/media" || p.Zone != defaultZone {
 		t.Errorf("profile is %+v in zone %s", got, p.Zone)
 	}
 }

@@ -17,8 +17,8 @@ import (
 // TargetsFile is the file that makes a folder a project.
 const TargetsFile = "targets.yaml"
 
-// ErrNoProject means that no folder with a targets.yaml was found.
-var ErrNoProject = errors.New("no project here")
+// errNoProject means that no folder with a targets.yaml was found.
+var errNoProject = errors.New("no project here")
 
 // Find gives the project's folder (design: campaign-files, The project): dir
 // when it is given, else start, its campaigns folder, or the nearest folder
@@ -26,7 +26,7 @@ var ErrNoProject = errors.New("no project here")
 func Find(start, dir string) (string, error) {
 	if dir != "" {
 		if !isProject(dir) {
-			return "", fmt.Errorf("%w: %s holds no %s", ErrNoProject, dir, TargetsFile)
+			return "", fmt.Errorf("%w: %s holds no %s", errNoProject, dir, TargetsFile)
 		}
 		return filepath.Abs(dir)
 	}
@@ -46,7 +46,7 @@ func Find(start, dir string) (string, error) {
 			return c, nil
 		}
 	}
-	return "", fmt.Errorf("%w: neither %s, its campaigns folder nor a folder above holds %s; make one with campaign init, or name one with --project", ErrNoProject, start, TargetsFile)
+	return "", fmt.Errorf("%w: neither %s, its campaigns folder nor a folder above holds %s; make one with campaign init, or name one with --project", errNoProject, start, TargetsFile)
 }
 
 func isProject(dir string) bool {

@@ -52,7 +52,7 @@ func TestFind(t *testing.T) {
 		}
 		got, err := Find(filepath.Join(dir, test.start), explicit)
 		if test.want == "" {
-			if !errors.Is(err, ErrNoProject) || !strings.Contains(err.Error(), TargetsFile) {
+			if !errors.Is(err, errNoProject) || !strings.Contains(err.Error(), TargetsFile) {
 				t.Errorf("%+v: got %q, %v", test, got, err)
 			}
 		} else if err != nil || got != filepath.Join(dir, test.want) {

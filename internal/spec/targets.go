@@ -9,11 +9,11 @@ import (
 	"campaign/internal/campaign"
 )
 
-// DefaultZone is the time zone of a project that gives none.
-const DefaultZone = "Asia/Shanghai"
+// defaultZone is the time zone of a project that gives none.
+const defaultZone = "Asia/Shanghai"
 
-// DefaultProfile is the name of the profile of a file that has `targets` at its top level.
-const DefaultProfile = "default"
+// defaultProfile is the name of the profile of a file that has `targets` at its top level.
+const defaultProfile = "default"
 
 // LoadTargets reads targets.yaml. The project is nil when the file does not pass
 // the schema; see LoadCampaign for the rest.
@@ -39,7 +39,7 @@ func (l *loader) project(root val) *campaign.Project {
 	p.Zone, p.Location = l.zone(root.key("timezone"))
 	l.oneOf(root, "profiles", "targets")
 	if targets := root.key("targets"); targets.given() {
-		p.Profiles[DefaultProfile] = l.profile(DefaultProfile, targets)
+		p.Profiles[defaultProfile] = l.profile(defaultProfile, targets)
 	}
 	profiles := root.key("profiles")
 	for _, name := range profiles.keys() {
@@ -52,12 +52,12 @@ func (l *loader) project(root val) *campaign.Project {
 func (l *loader) zone(v val) (string, *time.Location) {
 	zone := v.text()
 	if zone == "" {
-		zone = DefaultZone
+		zone = defaultZone
 	}
 	location, err := time.LoadLocation(zone)
 	if err != nil || zone == "Local" {
 		l.problem(v, ruleTimezone, fmt.Sprintf("there is no time zone %q", clip(zone)), "use a name like Asia/Shanghai, Asia/Tokyo or UTC")
-		zone, location = DefaultZone, nil
+		zone, location = defaultZone, nil
 		if location, err = time.LoadLocation(zone); err != nil {
 			panic(err.Error()) // embedded
 		}
