@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -22,20 +25,54 @@ func (o Options) lock(name string) (*flock.Flock, error) {
 	return flock.New(filepath.Join(o.lockDir(), name+".lock"), flock.SetPermissions(0o600)), nil
 }
 
+// A reader that asks who holds a run takes its lock for a moment: whoever claims
+// just then tries again.
+const (
+	lockTries = 5
+	lockPause = 10 * time.Millisecond
+)
+
 // lockRun takes the lock of a run, or nil and no error when another has it.
 func (o Options) lockRun(num int64) (*flock.Flock, error) {
-	lock, err := o.lock(fmt.Sprintf("run-%d", num))
+	lock, err := o.lock(runLock(num))
 	if err != nil {
 		return nil, err
 	}
-	taken, err := lock.TryLock()
+	for range lockTries {
+		taken, err := lock.TryLock()
+		if err != nil {
+			return nil, told("locking the run", err)
+		}
+		if taken {
+			return lock, nil
+		}
+		time.Sleep(lockPause)
+	}
+	return nil, nil
+}
+
+func runLock(num int64) string { return fmt.Sprintf("run-%d", num) }
+
+// Held gives the owner of a run that a live process of this host holds, or
+// nothing.
+func (r *Reader) Held(ctx context.Context, id string) (owner string, err error) {
+	found, err := runOf(ctx, r.db, id)
 	if err != nil {
-		return nil, told("locking the run", err)
+		return "", err
 	}
-	if !taken {
-		return nil, nil
+	file := filepath.Join(Options{Dir: filepath.Dir(r.file)}.lockDir(), runLock(found.num)+".lock")
+	if _, err := os.Stat(file); err != nil {
+		return "", nil // nobody ever held it
 	}
-	return lock, nil
+	lock := flock.New(file)
+	free, err := lock.TryRLock()
+	if err != nil {
+		return "", told("looking at the run's lock", err)
+	}
+	if free {
+		return "", told("looking at the run's lock", lock.Unlock())
+	}
+	return cmp.Or(found.owner, "another process"), nil
 }
 
 // lockLife takes the lock under which a ledger is made, exported or replaced.

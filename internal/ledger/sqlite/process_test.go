@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,6 +213,9 @@ func TestTwoProcesses(t *testing.T) {
 	_, err := l.Claim(ctx, r.ID, "tester", time.Hour)
 	wants(t, err, ledger.ErrHeld)
 	says(t, err, fmt.Sprintf("process %d", c.Process.Pid))
+	if owner, err := l.Held(ctx, r.ID); err != nil || !strings.Contains(owner, fmt.Sprintf("process %d", c.Process.Pid)) {
+		t.Errorf("the run is held by %q, %v", owner, err)
+	}
 	wants(t, sqlite.Export(ctx, o, filepath.Join(root, "carry")), ledger.ErrHeld)
 	for range 3 { // reading while the other works
 		if got := outcomes(t, l, r.ID); len(got) != groupSize*childGroups {
@@ -221,9 +225,17 @@ func TestTwoProcesses(t *testing.T) {
 			c.next(t)
 		}
 	}
-	planned(t, l, "b", 5) // and planning
+	idle := planned(t, l, "b", 5) // and planning
 	must(t, l.Stop(ctx, r.ID))
 	c.kill(t, func(string, int) {})
+	if owner, err := l.Held(ctx, r.ID); err != nil || owner != "" {
+		t.Errorf("a killed process still holds the run: %q, %v", owner, err)
+	}
+	if owner, err := l.Held(ctx, idle.ID); err != nil || owner != "" {
+		t.Errorf("a run that nobody ever claimed is held by %q, %v", owner, err)
+	}
+	_, err = l.Held(ctx, "nope")
+	wants(t, err, ledger.ErrNotFound)
 	h, err := l.Claim(ctx, r.ID, "tester", time.Hour)
 	must(t, err)
 	if h.Token <= uint64(first) {
