@@ -253,6 +253,8 @@ func (a *Account) judge(k kind, now time.Time, probe bool) *Event {
 	a.probeAt = now.Add(Backoff(a.probe, a.probes+1, a.random))
 	if a.probeAt.Sub(a.since) >= a.wait {
 		a.ended = &stopped{why: Unavailable, detail: trouble}
+		a.tell()
+		return &Event{Kind: Troubled, Detail: trouble}
 	}
 	a.tell()
 	return &Event{Kind: Troubled, Detail: trouble, Until: a.probeAt}

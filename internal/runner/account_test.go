@@ -199,9 +199,18 @@ func TestExpiredTokenIsRenewedOnce(t *testing.T) {
 		})
 		p := &purse{}
 		withTokens(b, p)
+		told := 0
+		b.job.Progress = func(e Event) {
+			if e.Kind == Renewed {
+				told++
+			}
+		}
 		s := b.mustRun(t)
 		if s.Stop != Complete || p.renewals != 1 || b.fold(t).recipients.Accepted != 60 {
 			t.Errorf("%+v, %d renewals", s, p.renewals)
+		}
+		if told != 1 {
+			t.Errorf("one renewal was told %d times", told)
 		}
 		if refused := len(b.up.calls) - 60; refused < 1 || refused > 4 {
 			t.Errorf("%d requests met the 401", refused)

@@ -145,19 +145,22 @@ func (s *slot) renew(t *task, refused campaign.Secret) {
 		return
 	}
 	var end *stopped
+	fresh := false
 	switch {
 	case s.Account.tokens == nil || refused.IsZero():
 		end = s.Account.end(&stopped{why: Token, detail: "the upstream refuses the account's credentials"})
 	case twice:
 		end = s.Account.end(&stopped{why: Token, detail: "the upstream refuses the renewed token too"})
 	default:
-		end = s.Account.renew(s.sending, refused)
+		fresh, end = s.Account.renew(s.sending, refused)
 	}
 	if end != nil {
 		s.halt(end)
 		return
 	}
-	s.tell(Event{Kind: Renewed})
+	if fresh { // of those who met the 401 together one tells
+		s.tell(Event{Kind: Renewed})
+	}
 	s.again(t, time.Time{})
 }
 

@@ -29,7 +29,7 @@ type EventKind uint8
 // The kinds.
 const (
 	Progressed EventKind = iota // Summary changed
-	Troubled                    // the upstream is in trouble; Until says when it is probed
+	Troubled                    // the upstream is in trouble; Until says when it is probed; zero: it is not, the run ends
 	Recovered                   // the upstream answers again
 	Slowed                      // a 429 slowed the account down
 	Renewed                     // the token was renewed

@@ -55,23 +55,24 @@ func (a *Account) took(token campaign.Secret) {
 
 // renew gets another token for a refused one. It fails with what stops the
 // account.
-func (a *Account) renew(ctx context.Context, refused campaign.Secret) *stopped {
+func (a *Account) renew(ctx context.Context, refused campaign.Secret) (fresh bool, _ *stopped) {
 	a.mu.Lock()
 	twice := a.grants.refused(refused)
 	a.mu.Unlock()
 	if twice {
-		return a.end(&stopped{why: Token, detail: "the upstream refuses the renewed token too"})
+		return false, a.end(&stopped{why: Token, detail: "the upstream refuses the renewed token too"})
 	}
 	token, err := a.tokens.Renew(ctx, refused)
 	switch {
 	case ctx.Err() != nil:
-		return &stopped{why: Interrupted} // or the reason that came first
+		return false, &stopped{why: Interrupted} // or the reason that came first
 	case err != nil:
-		return a.end(&stopped{why: Token, detail: err.Error()})
+		return false, a.end(&stopped{why: Token, detail: err.Error()})
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	fresh = token != a.grants.last
 	a.grants.renewed(token)
 	a.proven.Store(a.grants.proven)
-	return nil
+	return fresh, nil
 }
