@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"time"
 
 	"campaign/internal/campaign"
 	"campaign/internal/plan"
@@ -38,11 +37,6 @@ type occasion struct {
 	endpoint   string           // sends here instead of the account's own address (the sandbox)
 	groups     []campaign.Group // the upstream's groups as they are now; nil: those of the lock file
 	columns    []string         // of a run that was planned before: its recipients stand in the ledger
-}
-
-// once is the occurrence of campaigns without a schedule.
-func once(label string) campaign.Occurrence {
-	return campaign.Occurrence{Label: firstOf(label, campaign.Once), Time: time.Now()}
 }
 
 // compile reads a campaign file and everything that it names, for one profile. It

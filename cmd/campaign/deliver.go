@@ -179,15 +179,22 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, run
 	}
 	policy := j.campaign.Policy
 	policy.Timeout = j.timeout()
-	watch := s.watch(run, j)
+	watch := s.watch(run)
 	began := time.Now()
+	limit := s.flags.limit
+	if limit > 0 {
+		limit -= s.begun
+	}
 	summary, err := runner.Run(ctx, runner.Job{
 		Run: run.ID, Owner: owner(), Ledger: s.ledger,
 		Account: l.account, Target: j.target, Secrets: l.out.secrets, Header: header, Hide: hide,
 		Policy: policy, Messages: messages(j.plan),
-		Limit: s.flags.limit, Progress: watch.event, Log: s.logger(),
+		Limit: limit, Progress: watch.event, Log: s.logger(),
 	})
 	watch.stop()
+	for _, o := range campaign.Outcomes {
+		s.begun += summary.Recipients.Of(o)
+	}
 	code, reason, err := stopped(summary, err)
 	if code == exitHeld {
 		return code, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -197,16 +198,13 @@ func TestDocumentedFunctions(t *testing.T) {
 	project[shown] = strings.Replace(project[shown], "\ncontent:\n", "\ncontent:\n  ext:\n"+ext, 1)
 	write(t, dir, project)
 	status, out, said := command(t, "plan", "--project", dir, "--preview", "u-1", "--format", "json", filepath.Join(dir, shown))
-	var line struct{ Message map[string]string }
-	if err := json.Unmarshal([]byte(out), &line); err != nil || status != exitDone {
+	var shownTo struct{ Previews []plannedPreview }
+	if err := json.Unmarshal([]byte(out), &shownTo); err != nil || status != exitDone || len(shownTo.Previews) != 1 {
 		t.Fatalf("exit code %d, %v\n%s%s", status, err, out, said)
 	}
-	for name := range line.Message {
-		if !strings.HasPrefix(name, "content.ext.") {
-			delete(line.Message, name)
-		}
-	}
-	if diff := cmp.Diff(want, line.Message); diff != "" {
+	message := shownTo.Previews[0].Message
+	maps.DeleteFunc(message, func(name, _ string) bool { return !strings.HasPrefix(name, "content.ext.") })
+	if diff := cmp.Diff(want, message); diff != "" {
 		t.Errorf("the examples (-document +program):\n%s", diff)
 	}
 

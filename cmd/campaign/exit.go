@@ -34,7 +34,7 @@ const exitCodesHelp = `Exit codes:
   6    another process holds the run
   7    state, disk or clock failed: sending stopped
   70   a bug: the run is resumable
-  130  interrupted (SIGINT); 143 (SIGTERM)
+  130  interrupted (SIGINT); 143 (SIGTERM, or the terminal was closed)
 With several, the first of 70, 130, 143, 7, 4, 3, 6, 5, 1, 0.`
 
 // exit is an error that says which code the program ends with. An empty message
@@ -88,7 +88,7 @@ func exitMessage(err error) string {
 }
 
 // precedence orders codes, worst first.
-var precedence = []int{exitBug, exitInterrupted, exitTerminated, exitState, exitGuard, exitUnknown, exitHeld, exitUnfinished, exitProblems, exitDone}
+var precedence = []int{exitBug, exitInterrupted, exitTerminated, exitState, exitGuard, exitUnknown, exitHeld, exitUnfinished, exitProblems, exitUsage}
 
 // worst picks the code that a command with several results ends with.
 func worst(codes ...int) int {
@@ -96,9 +96,6 @@ func worst(codes ...int) int {
 		if slices.Contains(codes, code) {
 			return code
 		}
-	}
-	if len(codes) > 0 {
-		return codes[0]
 	}
 	return exitDone
 }
@@ -117,7 +114,7 @@ func stateError(err error) error {
 		return fail(exitGuard, "%w: if this project has never sent, `campaign state init` makes one; if it has, carry its state over with `campaign state export` there and `campaign state import FILE` here", err)
 	case errors.Is(err, ledger.ErrForeign), errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrClosed):
 		return fail(exitGuard, "%w: sending from it could send again what was sent already; `campaign state import FILE` brings in the right state", err)
-	case errors.Is(err, ledger.ErrConflict):
+	case errors.Is(err, ledger.ErrConflict), errors.Is(err, ledger.ErrState):
 		return fail(exitGuard, "%w", err)
 	case errors.Is(err, ledger.ErrHeld):
 		return fail(exitHeld, "%w", err)

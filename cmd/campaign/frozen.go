@@ -5,10 +5,66 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"sync"
 	"time"
 
 	"campaign/internal/campaign"
 )
+
+// snapshot reads a project's small files once: what was checked, what a person
+// agreed to, and what a run freezes are the same bytes, whoever edits a file
+// meanwhile. Recipients files above snapshotLimit are read anew; the plan's digest
+// notices when they change.
+type snapshot struct {
+	fs.FS
+	mu   sync.Mutex
+	seen map[string]campaign.Input
+}
+
+// snapshotLimit is the largest file that is read as a whole, in bytes.
+const snapshotLimit = 4 << 20
+
+// Open implements fs.FS.
+func (s *snapshot) Open(name string) (fs.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if in, ok := s.seen[name]; ok {
+		return &frozenFile{Reader: bytes.NewReader(in.Data), in: in}, nil
+	}
+	f, err := s.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > snapshotLimit {
+		return f, nil // whoever reads it gets the error
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	if s.seen == nil {
+		s.seen = map[string]campaign.Input{}
+	}
+	in := campaign.Input{Path: name, Data: data}
+	s.seen[name] = in
+	return &frozenFile{Reader: bytes.NewReader(in.Data), in: in}, nil
+}
+
+// Stat implements fs.StatFS: what is no regular file must not be opened for it.
+func (s *snapshot) Stat(name string) (fs.FileInfo, error) {
+	s.mu.Lock()
+	in, ok := s.seen[name]
+	s.mu.Unlock()
+	if ok {
+		return frozenInfo{in}, nil
+	}
+	return fs.Stat(s.FS, name)
+}
+
+// Lstat and ReadLink implement fs.ReadLinkFS.
+func (s *snapshot) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(s.FS, name) }
+func (s *snapshot) ReadLink(name string) (string, error)   { return fs.ReadLink(s.FS, name) }
 
 // frozenFS shows a run's frozen inputs as the project's files, so that a run is
 // resumed from what it began with and not from what the files say now.

@@ -43,7 +43,7 @@ campaigns that choose groups by match are planned from that file, offline and re
 			if !ok {
 				return fail(exitUsage, "%s is a %s account, which has no user groups to list", target, declared.System)
 			}
-			groups, err := p.askGroups(cmd.Context(), declared, account, grouper, nil)
+			groups, err := p.askGroups(cmd.Context(), declared, account, grouper)
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ campaigns that choose groups by match are planned from that file, offline and re
 			if err := writeFile(file, spec.MarshalGroups(target, groups)); err != nil {
 				return fail(exitState, "%w", err)
 			}
-			fmt.Fprintf(a.stdout, "wrote %s: %d groups\n", file, len(groups))
+			fmt.Fprintf(a.stdout, "wrote %s: %s\n", file, count(len(groups), "group"))
 			return nil
 		},
 	}
@@ -64,22 +64,15 @@ campaigns that choose groups by match are planned from that file, offline and re
 }
 
 // askGroups lists an account's groups, having checked that it may be reached.
-func (p *project) askGroups(ctx context.Context, declared campaign.Account, account targets.Account, grouper targets.Grouper, instead standIns) ([]campaign.Group, error) {
-	if instead == nil {
-		trust, err := readTrust()
-		if err != nil {
-			return nil, fail(exitState, "%w", err)
-		}
-		state, err := p.trustState(trust, declared, account)
-		if err != nil {
-			return nil, err
-		}
-		if state != "yes" && state != "loopback" {
-			return nil, fail(exitGuard, "%s at %s is not trusted on this machine: look at it with `campaign targets`, then `campaign targets trust %s`",
-				declared.Name, account.BaseURL(), declared.Name)
-		}
+func (p *project) askGroups(ctx context.Context, declared campaign.Account, account targets.Account, grouper targets.Grouper) ([]campaign.Group, error) {
+	trust, err := readTrust()
+	if err != nil {
+		return nil, fail(exitState, "%w", err)
 	}
-	out, err := p.openOutbound(ctx, declared, account, instead)
+	if err := p.guardTrust(trust, declared, account); err != nil {
+		return nil, err
+	}
+	out, err := p.openOutbound(ctx, declared, account, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -48,7 +47,7 @@ func newRuns(a *app) *cobra.Command {
 				}
 				row, err := summarise(cmd.Context(), led, run)
 				if err != nil {
-					return stateError(err)
+					return reportError(err)
 				}
 				rows = append(rows, row)
 			}
@@ -141,27 +140,15 @@ recipient, with the ids in full: keep it as you keep the recipients.`,
   campaign report 5rrc2ktn5n77 --format ndjson --out recipients.ndjson`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(report.Names(), format) {
+				return fail(exitUsage, "--format %s: the formats are %s", format, strings.Join(report.Names(), ", "))
+			}
 			if out == "" {
 				return a.printReport(cmd.Context(), args[0], format, a.stdout)
 			}
-			temp, err := os.CreateTemp(filepath.Dir(out), ".report-*")
-			if err != nil {
-				return fail(exitState, "%w", err)
-			}
-			defer os.Remove(temp.Name())
-			err = a.printReport(cmd.Context(), args[0], format, temp)
-			if syncErr := temp.Sync(); err == nil && syncErr != nil {
-				err = fail(exitState, "%w", syncErr)
-			}
-			if closeErr := temp.Close(); err == nil && closeErr != nil {
-				err = fail(exitState, "%w", closeErr)
-			}
-			if err == nil {
-				if renameErr := os.Rename(temp.Name(), out); renameErr != nil {
-					err = fail(exitState, "%w", renameErr)
-				}
-			}
-			return err
+			return stateError(replaceFile(out, func(w io.Writer) error {
+				return a.printReport(cmd.Context(), args[0], format, w)
+			}))
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "json", strings.Join(report.Names(), ", "))

@@ -23,6 +23,9 @@ stays unknown, what was refused stays refused.`,
 		Example: "  campaign resume 5rrc2ktn5n77 --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd); err != nil {
+				return err
+			}
 			ctx := cmd.Context()
 			s, run, err := a.findForWork(ctx, args[0])
 			if err != nil {
@@ -52,10 +55,15 @@ func (s *sender) resume(ctx context.Context, run campaign.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := s.guard([]*todo{{job: j}}); err != nil {
+	t := &todo{job: j, run: run, known: true}
+	if err := s.guard([]*todo{t}); err != nil {
 		return err
 	}
-	t := &todo{job: j, run: run, known: true}
+	if s.real([]*todo{t}) {
+		if err := s.remembers(); err != nil {
+			return err
+		}
+	}
 	if t.counts, err = s.fold(ctx, s.ledger, run); err != nil {
 		return err
 	}
@@ -63,7 +71,7 @@ func (s *sender) resume(ctx context.Context, run campaign.Run) error {
 		fmt.Fprintf(s.stdout, "%s%s (run %s) is done: nothing to do. %s\n", s.tag(), run.Campaign, run.ID, report.Verdict(t.counts))
 		return quit(codeOf(t.counts))
 	}
-	if err := s.confirm([]*todo{t}); err != nil {
+	if err := s.confirm(ctx, []*todo{t}); err != nil {
 		return err
 	}
 	l, err := s.line(ctx, j.declared, j.account)
@@ -101,7 +109,7 @@ func (a *app) findForWork(ctx context.Context, id string) (*sender, campaign.Run
 			return nil, run, err
 		}
 	}
-	if s.ledger, err = p.openLedger(ctx, s.standIn == nil); err != nil {
+	if s.ledger, err = p.openLedger(ctx); err != nil {
 		s.close()
 		return nil, run, err
 	}
@@ -139,6 +147,18 @@ returns at once; the run stops within a few seconds.`,
 
 // ask asks a run's holder to stop.
 func (s *sender) ask(ctx context.Context, run campaign.Run) error {
+	if run.State != campaign.Open {
+		return fail(exitGuard, "run %s is not going on: there is nothing to stop", run.ID)
+	}
+	// What is on the wire reads as unknown, and may yet be deferred.
+	r, err := s.fold(ctx, s.ledger, run)
+	if err != nil {
+		return err
+	}
+	if r.Complete() && !r.HasUnknown() {
+		fmt.Fprintf(s.stdout, "%s (run %s) is complete: there is nothing to stop\n", run.Campaign, run.ID)
+		return nil
+	}
 	if err := s.ledger.Stop(ctx, run.ID); err != nil {
 		return stateError(err)
 	}
@@ -152,7 +172,7 @@ func (a *app) stopAll(ctx context.Context) error {
 		return err
 	}
 	s := &sender{app: a, project: p}
-	if s.ledger, err = p.openLedger(ctx, true); err != nil {
+	if s.ledger, err = p.openLedger(ctx); err != nil {
 		return err
 	}
 	defer s.ledger.Close()
@@ -213,14 +233,18 @@ run is ever sent again. A run that goes on must be stopped first.`,
 }
 
 func (s *sender) cancel(ctx context.Context, run campaign.Run, reason string) error {
-	if run.State == campaign.Open {
-		r, err := s.fold(ctx, s.ledger, run)
-		if err != nil {
-			return err
-		}
-		if r.Complete() {
-			return fail(exitGuard, "run %s is complete: there is nothing left to cancel", run.ID)
-		}
+	switch run.State {
+	case campaign.Planning:
+		return fail(exitGuard, "run %s was never planned as a whole and nothing of it was sent: there is nothing to cancel", run.ID)
+	case campaign.Cancelled:
+		return fail(exitGuard, "run %s was cancelled already (%s)", run.ID, run.Reason)
+	}
+	r, err := s.fold(ctx, s.ledger, run)
+	if err != nil {
+		return err
+	}
+	if r.Complete() {
+		return fail(exitGuard, "run %s is complete: there is nothing left to cancel", run.ID)
 	}
 	hold, err := s.ledger.Claim(ctx, run.ID, owner(), time.Minute)
 	if errors.Is(err, ledger.ErrHeld) {

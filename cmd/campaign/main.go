@@ -27,11 +27,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	}()
 	signals := watchSignals(func(code int) { os.Exit(code) })
 	defer signals.stop()
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, signals: signals}
+	out := &output{w: stdout}
+	a := &app{stdin: stdin, stdout: out, stderr: stderr}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(signals.ctx)
 	code = exitCode(err)
@@ -42,14 +43,38 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		fmt.Fprintln(stderr, "campaign: "+message)
 	}
 	var classified *exit
-	if err != nil && !errors.As(err, &classified) { // the command line could not be read
+	switch {
+	case out.err != nil:
+		fmt.Fprintf(stderr, "campaign: standard output was not written as a whole: %v\n", out.err)
+		code = worst(code, exitState)
+	case err != nil && !errors.As(err, &classified): // the command line could not be read
 		fmt.Fprintln(stderr, "campaign: --help shows how each command is used")
 	}
 	return code
 }
 
+// output is standard output. A write that fails is remembered, so that no command
+// ends with 0 when its data are lost. When whoever reads it goes away the work
+// goes on: a run must not end because of a closed pager.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		return len(p), nil
+	}
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
 // interrupts turns the first SIGINT or SIGTERM into the end of ctx and the
-// second into leaving at once (design: delivery, rule 9).
+// second into leaving at once (design: delivery, rule 9). A terminal that is
+// closed counts as SIGTERM, and a closed pipe is an error of the write only.
 type interrupts struct {
 	ctx  context.Context
 	stop func()
@@ -60,13 +85,18 @@ func watchSignals(leave func(code int)) *interrupts {
 	ctx, cancel := context.WithCancel(context.Background())
 	arrived := make(chan os.Signal, 2)
 	signal.Notify(arrived, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(arrived, syscall.SIGHUP)
+	}
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
 	i := &interrupts{ctx: ctx}
-	i.stop = func() { signal.Stop(arrived); close(arrived); cancel() }
+	i.stop = func() { signal.Stop(arrived); signal.Stop(pipe); close(arrived); cancel() }
 	go func() {
 		for s := range arrived {
-			code := exitInterrupted
-			if s == syscall.SIGTERM {
-				code = exitTerminated
+			code := exitTerminated
+			if s == os.Interrupt {
+				code = exitInterrupted
 			}
 			if i.by.Swap(int32(code)) != 0 {
 				leave(code)

@@ -37,7 +37,12 @@ for everything that the plan was made of.
   campaign plan census.yaml --preview 0944fe0c-9dfb-469b-ab13-dfae627655da
   campaign plan census.yaml --requests
   campaign plan census.yaml --format curl`,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args, f, r) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := r.check(cmd); err != nil {
+				return err
+			}
+			return a.plan(cmd.Context(), args, f, r)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.format, "format", "text", strings.Join(planFormats, ", "))
@@ -53,6 +58,9 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if !slices.Contains(planFormats, f.format) {
 		return fail(exitUsage, "--format %s: the formats are %s", f.format, strings.Join(planFormats, ", "))
 	}
+	if f.preview != "" && f.format == "curl" {
+		return fail(exitUsage, "--preview shows a message, which has no curl form: use --format curl without it")
+	}
 	p, err := a.project()
 	if err != nil {
 		return err
@@ -61,12 +69,13 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if err != nil {
 		return err
 	}
-	jobs, found := p.compileAll(files, occasion{occurrence: once(r.occurrence), to: r.to})
+	jobs, found := p.compileAll(files, r.occasion())
 	view := newPlanView(a.stdout, f)
 	shown := 0
 	for _, j := range jobs {
 		s, rows, err := j.check(ctx)
 		if err != nil {
+			a.show(a.stderr, campaign.SortDiagnostics(found)) // what was found so far may say why
 			return fail(exitProblems, "%w", err)
 		}
 		found = append(found, rows...)
@@ -91,7 +100,7 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 		return quit(exitProblems)
 	}
 	if f.preview != "" && shown == 0 {
-		return fail(exitProblems, "no message would go to %s: no row has this id, or it is left out", f.preview)
+		return fail(exitProblems, "no message would go to %s: no row has this id, or it is left out", campaign.Mask(f.preview))
 	}
 	return nil
 }
@@ -137,6 +146,14 @@ type plannedRequest struct {
 	URL        string      `json:"url,omitempty"`
 	Header     http.Header `json:"header,omitempty"`
 	Body       string      `json:"body,omitempty"`
+}
+
+// plannedPreview is the message of one recipient.
+type plannedPreview struct {
+	Campaign string            `json:"campaign"`
+	Delivery string            `json:"delivery"`
+	Row      int64             `json:"row"`
+	Message  map[string]string `json:"message"`
 }
 
 func describe(p *project, j *job, s plan.Summary, digest string) planned {

@@ -22,6 +22,7 @@ type planView struct {
 	flags planFlags
 	lines *json.Encoder
 	all   []planned
+	found []plannedPreview
 }
 
 func newPlanView(w io.Writer, f planFlags) *planView {
@@ -52,16 +53,23 @@ func (v *planView) campaign(ctx context.Context, p *project, j *job, s plan.Summ
 }
 
 func (v *planView) end() error {
-	if v.flags.preview != "" {
-		return nil
-	}
+	previews := v.flags.preview != ""
 	switch v.flags.format {
 	case "json":
+		if previews {
+			return printJSON(v.w, struct {
+				FormatVersion int              `json:"format_version"`
+				Previews      []plannedPreview `json:"previews"`
+			}{1, append([]plannedPreview{}, v.found...)})
+		}
 		return printJSON(v.w, struct {
 			FormatVersion int       `json:"format_version"`
 			Plans         []planned `json:"plans"`
 		}{1, append([]planned{}, v.all...)})
 	case "ndjson":
+		if previews {
+			return v.lines.Encode(map[string]any{"summary": map[string]int{"previews": len(v.found)}})
+		}
 		for i := range v.all {
 			v.all[i].First = nil
 		}
@@ -79,7 +87,7 @@ func (v *planView) deliveries(ctx context.Context, j *job, d *planned) error {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(v.w, "# %s %s: %d recipients\n%s\n\n", j.campaign.Name, delivery.Key(campaign.Part{Seq: delivery.Seq}), len(delivery.Recipients), command)
+			_, err = fmt.Fprintf(v.w, "# %s %s: %s\n%s\n\n", j.campaign.Name, delivery.Key(campaign.Part{Seq: delivery.Seq}), count(len(delivery.Recipients), j.unit()), command)
 			return err
 		}
 		r := plannedRequest{Campaign: j.campaign.Name, Delivery: delivery.Key(campaign.Part{Seq: delivery.Seq}), Recipients: len(delivery.Recipients)}
@@ -106,7 +114,7 @@ func (v *planView) deliveries(ctx context.Context, j *job, d *planned) error {
 			d.Upstream = append(d.Upstream, r)
 			return nil
 		}
-		_, err := fmt.Fprintf(v.w, "\n  request %s, %d recipients\n    %s %s\n%s\n%s\n", r.Delivery, r.Recipients, r.Method, r.URL, headerLines(r.Header), indent(r.Body))
+		_, err := fmt.Fprintf(v.w, "\n  request %s, %s\n    %s %s\n%s\n%s\n", r.Delivery, count(r.Recipients, j.unit()), r.Method, r.URL, headerLines(r.Header), indent(r.Body))
 		return err
 	})
 }
@@ -142,13 +150,17 @@ func (v *planView) preview(ctx context.Context, j *job) (found int, err error) {
 			return nil
 		}
 		found++
-		texts := j.texts(m)
-		if v.flags.format != "text" {
-			return v.lines.Encode(map[string]any{"format_version": 1, "campaign": j.campaign.Name, "row": delivery.Recipients[at].Row, "message": texts})
+		p := plannedPreview{j.campaign.Name, delivery.Key(campaign.Part{Seq: delivery.Seq}), delivery.Recipients[at].Row, j.texts(m)}
+		switch v.flags.format {
+		case "json":
+			v.found = append(v.found, p)
+			return nil
+		case "ndjson":
+			v.found = append(v.found, p)
+			return v.lines.Encode(p)
 		}
-		fmt.Fprintf(v.w, "%s: the message of row %d (request %s, %d recipients)\n", j.campaign.Name, delivery.Recipients[at].Row,
-			delivery.Key(campaign.Part{Seq: delivery.Seq}), len(delivery.Recipients))
-		return printTexts(v.w, texts)
+		fmt.Fprintf(v.w, "%s: the message of row %d (request %s, %s)\n", p.Campaign, p.Row, p.Delivery, count(len(delivery.Recipients), j.unit()))
+		return printTexts(v.w, p.Message)
 	})
 	return found, err
 }
@@ -165,11 +177,19 @@ func printTexts(w io.Writer, texts map[string]string) error {
 	return nil
 }
 
+// unit is what a campaign's recipients are.
+func (j *job) unit() string {
+	if j.target.Layout().Groups {
+		return "user group"
+	}
+	return "recipient"
+}
+
 // text shows a campaign for people.
 func (v *planView) text(j *job, d planned, s plan.Summary) {
-	unit := "recipients"
+	whose := ""
 	if j.target.Layout().Groups {
-		unit = "user groups (who is in them, only the upstream knows)"
+		whose = " (who is in them, only the upstream knows)"
 	}
 	if len(v.all) > 0 {
 		fmt.Fprintln(v.w)
@@ -179,7 +199,7 @@ func (v *planView) text(j *job, d planned, s plan.Summary) {
 		fmt.Fprintf(v.w, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	line("sends", "%s through %s (%s) at %s", d.Channel, d.Target, d.Profile, d.Address)
-	line("to", "%d of %d %s in %d requests", s.Totals.Recipients-s.Totals.Skipped, s.Totals.Recipients, unit, d.Requests)
+	line("to", "%d of %s%s in %s", s.Totals.Recipients-s.Totals.Skipped, count(s.Totals.Recipients, j.unit()), whose, count(d.Requests, "request"))
 	if s.Totals.Skipped > 0 {
 		line("leaves out", "%d: %s", s.Totals.Skipped, leftOut(s))
 	}
@@ -193,10 +213,10 @@ func (v *planView) text(j *job, d planned, s plan.Summary) {
 		if d.ContentsAtLeast {
 			atLeast = "at least "
 		}
-		line("look", "personalised: %s%d different messages; with one text for all it would be %d requests", atLeast, d.Contents, d.SharedRequests)
+		line("look", "personalised: %s%s; with one text for all it would be %s", atLeast, count(d.Contents, "different message"), count(d.SharedRequests, "request"))
 	}
 	if rate := j.rate(); rate.N > 0 {
-		line("takes", "at least %s at %d requests per %s", (time.Duration(d.Seconds * float64(time.Second))).Round(100*time.Millisecond), rate.N, perSpan(rate.Per))
+		line("takes", "at least %s at %s per %s", (time.Duration(d.Seconds * float64(time.Second))).Round(100*time.Millisecond), count(rate.N, "request"), perSpan(rate.Per))
 	}
 	line("run", "%s, occurrence %s", d.Run, d.Occurrence)
 	line("digest", "%s", d.Digest)

@@ -29,6 +29,10 @@ type project struct {
 // openProject finds the project, reads targets.yaml and chooses the profile.
 // Problems of targets.yaml are diagnostics: the project is nil with errors.
 func (a *app) openProject() (*project, []campaign.Diagnostic, error) {
+	return a.openProfile(firstOf(a.flags.profile, os.Getenv("CAMPAIGN_PROFILE")))
+}
+
+func (a *app) openProfile(profile string) (*project, []campaign.Diagnostic, error) {
 	dir, err := spec.Find(".", a.flags.project)
 	if err != nil {
 		return nil, nil, fail(exitUsage, "%w", err)
@@ -40,13 +44,13 @@ func (a *app) openProject() (*project, []campaign.Diagnostic, error) {
 	if err != nil {
 		return nil, nil, fail(exitUsage, "%w", err)
 	}
-	p := &project{dir: dir, data: dir, files: root.FS()}
+	p := &project{dir: dir, data: dir, files: &snapshot{FS: root.FS()}}
 	if data := firstOf(a.flags.data, os.Getenv("CAMPAIGN_DATA")); data != "" {
 		if p.data, err = filepath.Abs(data); err != nil {
 			return nil, nil, fail(exitUsage, "%w", err)
 		}
 	}
-	found, err := p.load(firstOf(a.flags.profile, os.Getenv("CAMPAIGN_PROFILE")))
+	found, err := p.load(profile)
 	if err != nil || campaign.HasErrors(found) {
 		return nil, found, err
 	}
@@ -60,6 +64,9 @@ func (p *project) load(profile string) ([]campaign.Diagnostic, error) {
 		return found, nil
 	}
 	p.decl, p.doc = decl, doc
+	if _, taken := decl.Profiles[sandboxProfile]; taken {
+		return found, fail(exitUsage, "%s has a profile %q: that is the name of runs to the built-in upstream, choose another", spec.TargetsFile, sandboxProfile)
+	}
 	sandboxed := profile == sandboxProfile
 	if sandboxed {
 		profile = ""

@@ -9,12 +9,11 @@ import (
 	"golang.org/x/term"
 )
 
-// app is what every command shares: the streams, the signals and the flags that
-// all of them take.
+// app is what every command shares: the streams and the flags that all of them
+// take.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	signals        *interrupts
 	flags          struct {
 		project, data, profile string
 		verbose                bool
@@ -64,6 +63,9 @@ func (a *app) logger() *slog.Logger {
 
 // terminal reports whether a stream is a person's terminal.
 func terminal(stream any) bool {
+	if o, ok := stream.(*output); ok {
+		stream = o.w
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

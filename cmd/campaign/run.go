@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
-
-	"campaign/internal/spec"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +13,7 @@ import (
 	"campaign/internal/ledger"
 	"campaign/internal/plan"
 	"campaign/internal/report"
+	"campaign/internal/spec"
 	"campaign/internal/targets"
 )
 
@@ -43,8 +43,8 @@ On a terminal it asks for the number of recipients; elsewhere it needs --yes.`,
   campaign run census.yaml --to u-1,u-2      # a trial to two people; uses nothing up
   campaign run --profile production census.yaml --yes`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.limit < 0 {
-				return fail(exitUsage, "--limit %d: give a number of recipients", f.limit)
+			if err := f.check(cmd); err != nil {
+				return err
 			}
 			if f.dryRun {
 				return a.plan(cmd.Context(), args, planFlags, f)
@@ -66,11 +66,36 @@ On a terminal it asks for the number of recipients; elsewhere it needs --yes.`,
 	return cmd
 }
 
+// check refuses flags whose value got lost, as in --to "$IDS" without IDS: a
+// trial to nobody must not become a run to everybody.
+func (f *runFlags) check(cmd *cobra.Command) error {
+	given := func(name string) bool { flag := cmd.Flags().Lookup(name); return flag != nil && flag.Changed }
+	switch {
+	case given("to") && (len(f.to) == 0 || slices.Contains(f.to, "")):
+		return fail(exitUsage, "--to names nobody: give the ids of recipients, with commas between them")
+	case given("occurrence") && strings.TrimSpace(f.occurrence) == "":
+		return fail(exitUsage, "--occurrence is empty: give a label, or leave it out")
+	case given("limit") && f.limit < 1:
+		return fail(exitUsage, "--limit %d: give a number of recipients, at least 1", f.limit)
+	}
+	return nil
+}
+
+// occasion is what the flags add to the files.
+func (f *runFlags) occasion() occasion {
+	o := occasion{occurrence: campaign.Occurrence{Label: firstOf(f.occurrence, campaign.Once), Time: time.Now()}, to: f.to}
+	if f.to != nil {
+		o.occurrence.Label = "trial-" + o.occurrence.Time.UTC().Format("20060102T150405.000Z")
+	}
+	return o
+}
+
 // sender is one invocation that sends.
 type sender struct {
 	*app
 	*project
 	flags    runFlags
+	begun    int64 // recipients, against flags.limit
 	ledger   ledger.Ledger
 	standIn  *standIn // nil: the accounts' own addresses
 	accounts map[string]*line
@@ -93,14 +118,18 @@ func (a *app) run(ctx context.Context, args []string, f runFlags) error {
 		return err
 	}
 	defer s.close()
-	jobs, err := s.prepare(ctx, files, f)
+	o := f.occasion()
+	if s.standIn != nil {
+		o.endpoint = s.standIn.URL()
+	}
+	jobs, err := s.prepare(ctx, files, o)
 	if err != nil {
 		return err
 	}
 	if err := s.guard(jobs); err != nil {
 		return err
 	}
-	if s.ledger, err = s.openLedger(ctx, s.real(jobs)); err != nil {
+	if s.ledger, err = s.openForSending(ctx, s.real(jobs)); err != nil {
 		return err
 	}
 	defer s.ledger.Close()
@@ -108,29 +137,56 @@ func (a *app) run(ctx context.Context, args []string, f runFlags) error {
 	code := exitDone
 	for _, t := range jobs {
 		t.named = named[t.campaign.File]
-		open, c, err := s.standing(ctx, t)
+		open, c, err := s.standing(ctx, t, o)
 		if err != nil {
 			return err
 		}
 		code = worst(code, c)
-		if open {
-			work = append(work, t)
+		if !open {
+			continue
 		}
+		if err := s.refresh(ctx, t, o); err != nil {
+			return err
+		}
+		work = append(work, t)
 	}
-	if err := s.confirm(work); err != nil {
+	if err := s.confirm(ctx, work); err != nil {
 		return err
 	}
-	for _, t := range work {
+	return quit(worst(code, s.carryOutAll(ctx, work)))
+}
+
+// carryOutAll sends one campaign after the other. What it does not begin it
+// names, and that counts as not finished.
+func (s *sender) carryOutAll(ctx context.Context, work []*todo) int {
+	code := exitDone
+	for i, t := range work {
+		if why := s.over(ctx, code); why != "" {
+			for _, left := range work[i:] {
+				fmt.Fprintf(s.stderr, "%s%s is not begun: %s\n", s.tag(), left.campaign.Name, why)
+			}
+			return worst(code, exitUnfinished)
+		}
 		c, err := s.carryOut(ctx, t)
 		if err != nil {
 			fmt.Fprintf(s.stderr, "campaign: %s: %v\n", t.campaign.Name, err)
 		}
 		code = worst(code, c)
-		if ctx.Err() != nil {
-			break
-		}
 	}
-	return quit(code)
+	return code
+}
+
+// over says why no further campaign may begin; empty: it may.
+func (s *sender) over(ctx context.Context, code int) string {
+	switch {
+	case ctx.Err() != nil:
+		return "interrupted"
+	case code == exitState || code == exitBug: // design: delivery, rule 8
+		return "sending has stopped"
+	case s.flags.limit > 0 && s.begun >= s.flags.limit:
+		return "the limit of this invocation is reached (--limit)"
+	}
+	return ""
 }
 
 // openSender opens the project for sending; with --sandbox under a profile of its
@@ -175,39 +231,19 @@ func (s *sender) tag() string {
 
 // prepare validates everything that was named and plans it as a whole; with one
 // invalid file nothing is sent.
-func (s *sender) prepare(ctx context.Context, files []string, f runFlags) ([]*todo, error) {
-	o := occasion{occurrence: once(f.occurrence), to: f.to}
-	if f.to != nil {
-		o.occurrence.Label = "trial-" + o.occurrence.Time.UTC().Format("20060102T150405.000Z")
-	}
-	if s.standIn != nil {
-		o.endpoint = s.standIn.URL()
-	}
+func (s *sender) prepare(ctx context.Context, files []string, o occasion) ([]*todo, error) {
 	jobs, found := s.compileAll(files, o)
 	if campaign.HasErrors(found) {
 		return nil, s.invalid(found)
 	}
 	var out []*todo
 	for _, j := range jobs {
-		j, more, err := s.refresh(ctx, j, o)
+		t := &todo{job: j}
+		rows, err := t.planAll(ctx)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, more...)
-		if j == nil {
-			continue
-		}
-		t := &todo{job: j}
-		var rows []campaign.Diagnostic
-		if t.summary, rows, err = j.check(ctx); err != nil {
-			return nil, fail(exitProblems, "%w", err)
-		}
-		if found = append(found, rows...); campaign.HasErrors(found) {
-			continue
-		}
-		if t.digest, err = j.plan.Digest(ctx); err != nil {
-			return nil, fail(exitProblems, "%s: %w", j.campaign.File, err)
-		}
+		found = append(found, rows...)
 		out = append(out, t)
 	}
 	if campaign.HasErrors(found) {
@@ -217,38 +253,71 @@ func (s *sender) prepare(ctx context.Context, files []string, f runFlags) ([]*to
 	return out, nil
 }
 
+// planAll plans the campaign as a whole and gives the problems of its rows.
+func (t *todo) planAll(ctx context.Context) ([]campaign.Diagnostic, error) {
+	var rows []campaign.Diagnostic
+	var err error
+	if t.summary, rows, err = t.check(ctx); err != nil {
+		return nil, fail(exitProblems, "%w", err)
+	}
+	if campaign.HasErrors(rows) {
+		return rows, nil
+	}
+	if t.digest, err = t.job.plan.Digest(ctx); err != nil {
+		return nil, fail(exitProblems, "%s: %w", t.campaign.File, err)
+	}
+	return rows, nil
+}
+
+// invalid refuses to send. More recipients than max_recipients is a guard; other
+// problems are to be corrected.
 func (s *sender) invalid(found []campaign.Diagnostic) error {
 	s.show(s.stderr, campaign.SortDiagnostics(found))
-	return fail(exitProblems, "nothing was sent: correct the problems above first")
+	code := exitGuard
+	for _, d := range found {
+		if !d.Warning && d.Rule != "max-recipients" {
+			code = exitProblems
+		}
+	}
+	return fail(code, "nothing was sent: correct the problems above first")
 }
 
 // refresh asks the upstream for its groups when a campaign goes to groups by
 // match: what it finds now must be what was locked and reviewed, unless the
-// campaign accepts changes.
-func (s *sender) refresh(ctx context.Context, j *job, o occasion) (*job, []campaign.Diagnostic, error) {
-	wanted := j.campaign.Recipients.Groups
-	if wanted == nil || wanted.Match == nil {
-		return j, nil, nil
+// campaign accepts changes. A run that began with accepted changes goes on with
+// the groups it has. The sandbox has those of the lock files and nothing to say.
+func (s *sender) refresh(ctx context.Context, t *todo, o occasion) error {
+	wanted := t.campaign.Recipients.Groups
+	if wanted == nil || wanted.Match == nil || s.standIn != nil || t.known && wanted.Match.AcceptChanges {
+		return nil
 	}
-	var secrets standIns
-	if s.standIn != nil {
-		secrets = s.standIn.secrets
-	}
-	groups, err := s.askGroups(ctx, j.declared, j.account, j.account.(targets.Grouper), secrets)
+	groups, err := s.askGroups(ctx, t.declared, t.account, t.account.(targets.Grouper))
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	now := plan.MatchGroups(*wanted.Match, groups)
-	if slices.Equal(ids(now), ids(j.groups)) {
-		return j, nil, nil
+	if slices.Equal(ids(now), ids(t.groups)) {
+		return nil
 	}
 	if !wanted.Match.AcceptChanges {
-		return nil, nil, fail(exitGuard, "%s: the groups that match have changed since %s was written: locked %v, now %v; look at them, then `campaign groups --target %s --lock`",
-			j.campaign.File, spec.GroupsFile(j.declared.Name), ids(j.groups), ids(now), j.declared.Name)
+		return fail(exitGuard, "%s: the groups that match have changed since %s was written: locked %v, now %v; look at them, then `campaign groups --target %s --lock`",
+			t.campaign.File, spec.GroupsFile(t.declared.Name), ids(t.groups), ids(now), t.declared.Name)
 	}
 	o.groups = groups
-	fresh, found := s.compile(j.campaign.File, o)
-	return fresh, found, nil
+	fresh, found := s.compile(t.campaign.File, o)
+	if campaign.HasErrors(found) {
+		return s.invalid(found)
+	}
+	t.job = fresh
+	rows, err := t.planAll(ctx)
+	if err != nil {
+		return err
+	}
+	if campaign.HasErrors(rows) {
+		return s.invalid(rows)
+	}
+	t.run = s.newRun(t)
+	return nil
 }
 
 func ids(groups []campaign.Group) []int64 {
@@ -270,8 +339,8 @@ func (s *sender) guard(jobs []*todo) error {
 		return fail(exitState, "%w", err)
 	}
 	for _, t := range jobs {
-		if err := s.guardTrust(trust, t.job); err != nil {
-			return err
+		if err := s.guardTrust(trust, t.declared, t.account); err != nil {
+			return fail(exitGuard, "%s: %w", t.campaign.File, err)
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ Faults are KIND:key=value,key=value with the keys times, after, every, probabili
 			fmt.Fprintf(a.stdout, "sandbox: both upstreams at %s, control at %s (Ctrl-C ends it)\n", s.URL(), s.ControlURL())
 			<-cmd.Context().Done()
 			summary := s.Summary()
-			fmt.Fprintf(a.stdout, "sandbox: %d requests accepted of %d received\n", summary.Accepted, summary.Received)
+			fmt.Fprintf(a.stdout, "sandbox: accepted %d of %s\n", summary.Accepted, count(summary.Received, "request"))
 			return nil
 		},
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,14 +20,9 @@ import (
 
 // standing finds out what the ledger knows of a campaign's run, and whether there
 // is something to do (design: delivery, rule 2).
-func (s *sender) standing(ctx context.Context, t *todo) (open bool, code int, err error) {
-	o := t.spec.Occurrence
-	id := campaign.RunID(s.profile.Name, t.campaign.Name, o.Label)
-	t.run = campaign.Run{
-		ID: id, Project: s.decl.ID, Profile: s.profile.Name, Campaign: t.campaign.Name, Occurrence: o, Trial: s.flags.to != nil,
-		File: t.campaign.File, Target: t.declared.Name, Channel: t.campaign.Channel.Type, Began: o.Time,
-		Planner: plan.Version, PlanDigest: t.digest, Columns: t.plan.Columns(),
-	}
+func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, code int, err error) {
+	t.run = s.newRun(t)
+	id := t.run.ID
 	found, err := s.ledger.Run(ctx, id)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
@@ -43,20 +39,25 @@ func (s *sender) standing(ctx context.Context, t *todo) (open bool, code int, er
 		return false, 0, err
 	}
 	changed := found.PlanDigest != t.digest
+	if changed {
+		if changed, err = s.changedBesideGroups(ctx, t, o); err != nil {
+			return false, 0, err
+		}
+	}
 	name := fmt.Sprintf("%s%s (run %s)", s.tag(), t.campaign.Name, id)
 	switch {
 	case found.State == campaign.Cancelled:
 		fmt.Fprintf(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", name)
-		return false, s.outcome(t.counts), nil
+		return false, codeOf(t.counts), nil
 	case t.counts.Complete() && !changed:
 		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", name, found.Began.Format("2006-01-02 15:04"), report.Verdict(t.counts))
-		return false, s.outcome(t.counts), nil
+		return false, codeOf(t.counts), nil
 	case t.counts.Complete():
 		fmt.Fprintf(s.stderr, "%s is done, but its files have changed since: what they say now was not sent. A new name or --occurrence sends again.\n", name)
 		if t.named {
 			return false, exitGuard, nil
 		}
-		return false, s.outcome(t.counts), nil
+		return false, codeOf(t.counts), nil
 	case changed:
 		fmt.Fprintf(s.stderr, "%s was interrupted and its files have changed since it began: it is left alone. Choose:\n"+
 			"  campaign resume %s                 sends the rest as it was planned\n"+
@@ -66,9 +67,69 @@ func (s *sender) standing(ctx context.Context, t *todo) (open bool, code int, er
 	return true, exitDone, nil
 }
 
-// outcome is the exit code that a run's numbers stand for.
-func (s *sender) outcome(r report.Report) int { return codeOf(r) }
+// newRun is the run of a campaign that was planned now.
+func (s *sender) newRun(t *todo) campaign.Run {
+	o := t.spec.Occurrence
+	return campaign.Run{
+		ID:      campaign.RunID(s.profile.Name, t.campaign.Name, o.Label),
+		Project: s.decl.ID, Profile: s.profile.Name, Campaign: t.campaign.Name, Occurrence: o, Trial: s.flags.to != nil,
+		File: t.campaign.File, Target: t.declared.Name, Channel: t.campaign.Channel.Type, Began: o.Time,
+		Planner: plan.Version, PlanDigest: t.digest, Columns: t.plan.Columns(),
+	}
+}
 
+// changedBesideGroups reports whether a campaign's files changed since its run
+// began. A run that accepted other groups than those of the lock file is held
+// against the groups that it began with.
+func (s *sender) changedBesideGroups(ctx context.Context, t *todo, o occasion) (bool, error) {
+	wanted := t.campaign.Recipients.Groups
+	if wanted == nil || wanted.Match == nil || !wanted.Match.AcceptChanges {
+		return true, nil
+	}
+	var err error
+	if o.groups, err = s.runGroups(ctx, t.run); err != nil {
+		return false, err
+	}
+	began, found := s.compile(t.campaign.File, o)
+	if campaign.HasErrors(found) {
+		return true, nil
+	}
+	digest, err := began.plan.Digest(ctx)
+	return digest != t.run.PlanDigest, err
+}
+
+// runGroups are the user groups that a run was planned for, in their order.
+func (s *sender) runGroups(ctx context.Context, run campaign.Run) ([]campaign.Group, error) {
+	var rows []campaign.Recipient
+	for block, err := range s.ledger.Results(ctx, run.ID) {
+		if err != nil {
+			return nil, stateError(err)
+		}
+		for _, d := range block.Block.Deliveries {
+			rows = append(rows, d.Recipients...)
+		}
+		for _, skip := range block.Block.Skips {
+			rows = append(rows, skip.Recipient)
+		}
+	}
+	slices.SortFunc(rows, func(a, b campaign.Recipient) int { return cmp.Compare(a.Row, b.Row) })
+	groups := make([]campaign.Group, len(rows))
+	for i, row := range rows {
+		cell := map[string]string{}
+		for at, column := range run.Columns {
+			cell[column] = row.Cells[at]
+		}
+		id, err := strconv.ParseInt(row.ID(), 10, 64)
+		if err != nil {
+			return nil, fail(exitState, "run %s: row %d is no user group", run.ID, row.Row)
+		}
+		people, _ := strconv.ParseInt(cell["people"], 10, 64) // 0 when it was not known
+		groups[i] = campaign.Group{ID: id, Title: cell["title"], Department: cell["department"], Type: cell["type"], People: people}
+	}
+	return groups, nil
+}
+
+// codeOf is the exit code that a run's numbers stand for.
 func codeOf(r report.Report) int {
 	switch {
 	case r.HasUnknown():
@@ -82,7 +143,7 @@ func codeOf(r report.Report) int {
 }
 
 // confirm lets a person see the number before anything leaves.
-func (s *sender) confirm(work []*todo) error {
+func (s *sender) confirm(ctx context.Context, work []*todo) error {
 	if len(work) == 0 {
 		return nil
 	}
@@ -92,22 +153,42 @@ func (s *sender) confirm(work []*todo) error {
 		total += t.waiting()
 	}
 	if s.flags.limit > 0 && s.flags.limit < total {
-		fmt.Fprintf(s.stderr, "%sat most %d recipients are begun now (--limit)\n", s.tag(), s.flags.limit)
+		fmt.Fprintf(s.stderr, "%sat most %s now (--limit)\n", s.tag(), count(s.flags.limit, "recipient"))
 		total = s.flags.limit
 	}
 	if s.flags.yes {
 		return nil
 	}
 	if !terminal(s.stdin) {
-		return fail(exitUsage, "nothing was sent: this is no terminal, so --yes is needed to send to %d recipients", total)
+		return fail(exitUsage, "nothing was sent: this is no terminal, so --yes is needed to send to %s", count(total, "recipient"))
 	}
 	fmt.Fprintf(s.stderr, "Type the number of recipients to send: ")
-	answer, err := bufio.NewReader(s.stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fail(exitUsage, "nothing was sent: %w", err)
+	return s.wants(ctx, total)
+}
+
+// wants reads the number that a person types, and nothing else lets a run begin.
+// The end of ctx ends the question.
+func (s *sender) wants(ctx context.Context, total int64) error {
+	type line struct {
+		text string
+		err  error
 	}
-	if n, err := strconv.ParseInt(strings.ReplaceAll(strings.TrimSpace(answer), ",", ""), 10, 64); err != nil || n != total {
-		return fail(exitUsage, "nothing was sent: %q is not %d", strings.TrimSpace(answer), total)
+	typed := make(chan line, 1)
+	go func() { // goes with the process when nobody answers
+		text, err := bufio.NewReader(s.stdin).ReadString('\n')
+		typed <- line{strings.TrimSpace(text), err}
+	}()
+	var answer line
+	select {
+	case answer = <-typed:
+	case <-ctx.Done():
+		return fail(exitUsage, "nothing was sent: interrupted")
+	}
+	if answer.err != nil && !errors.Is(answer.err, io.EOF) {
+		return fail(exitUsage, "nothing was sent: %w", answer.err)
+	}
+	if n, err := strconv.ParseInt(strings.ReplaceAll(answer.text, ",", ""), 10, 64); err != nil || n != total {
+		return fail(exitUsage, "nothing was sent: %q is not %d", answer.text, total)
 	}
 	return nil
 }
@@ -122,16 +203,12 @@ func (t *todo) waiting() int64 {
 
 // announce says what a campaign is about to do.
 func announce(t *todo) string {
-	what := "recipients"
-	if t.target.Layout().Groups {
-		what = "user groups"
-	}
 	verb := "sends to"
 	if t.known {
 		verb = "goes on with"
 	}
-	text := fmt.Sprintf("%s %s %d %s in %d requests through %s at %s", t.campaign.Name, verb, t.waiting(), what,
-		t.requests(), t.declared.Name, t.account.BaseURL())
+	text := fmt.Sprintf("%s %s %s in %s through %s at %s", t.campaign.Name, verb, count(t.waiting(), t.unit()),
+		count(t.requests(), "request"), t.declared.Name, t.account.BaseURL())
 	if n := t.summary.Totals.Skipped; n > 0 {
 		text += fmt.Sprintf("; %d left out (%s)", n, leftOut(t.summary))
 	}
@@ -143,6 +220,14 @@ func (t *todo) requests() int64 {
 		return t.counts.Requests.Pending + t.counts.Requests.Deferred
 	}
 	return t.summary.Totals.Requests
+}
+
+// count is a number with its noun: 1 request, 2 requests.
+func count[N int | int64](n N, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // leftOut names the reasons why rows are left out, with their numbers.

@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
-
-	"campaign/internal/spec"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"campaign/internal/campaign"
 	"campaign/internal/ledger"
 	"campaign/internal/ledger/sqlite"
+	"campaign/internal/spec"
 )
 
 // stateOptions say where a project's ledger lies.
@@ -31,24 +33,101 @@ func (p *project) markName() string {
 	return ".ledger-mark.json"
 }
 
-// openLedger opens the ledger for sending. A ledger that only ever reaches
-// loopback is made when it is missing; one for real targets never is: a missing
-// memory would send all of history again (design: delivery, rule 3).
-func (p *project) openLedger(ctx context.Context, real bool) (ledger.Ledger, error) {
-	if p.decl.ID == "" && real {
-		return nil, fail(exitGuard, "%s has no project id, which ties the ledger to it: add a line `project: %s`", spec.TargetsFile, newProjectID(p.dir))
-	}
+// openLedger opens a ledger that is there.
+func (p *project) openLedger(ctx context.Context) (ledger.Ledger, error) {
 	led, err := sqlite.Open(ctx, p.stateOptions())
-	if errors.Is(err, ledger.ErrNoState) && !real {
-		if err := sqlite.Init(ctx, p.stateOptions(), false); err != nil {
-			return nil, stateError(err)
-		}
-		led, err = sqlite.Open(ctx, p.stateOptions())
-	}
 	if err != nil {
 		return nil, stateError(err)
 	}
 	return led, nil
+}
+
+// openForSending opens the ledger, and makes a missing one for runs that only
+// reach loopback. One for real targets is never made: a missing memory would send
+// all of history again (design: delivery, rule 3).
+func (p *project) openForSending(ctx context.Context, real bool) (ledger.Ledger, error) {
+	if real {
+		if err := p.remembers(); err != nil {
+			return nil, err
+		}
+		return p.openLedger(ctx)
+	}
+	led, err := p.openLedger(ctx)
+	if !errors.Is(err, ledger.ErrNoState) {
+		return led, err
+	}
+	// The mark is there first: whatever happens in between, real targets stay shut.
+	if err := p.markLoopback(); err != nil {
+		return nil, fail(exitState, "%w", err)
+	}
+	if err := sqlite.Init(ctx, p.stateOptions(), false); err != nil && !errors.Is(err, sqlite.ErrExists) {
+		return nil, stateError(err)
+	}
+	return p.openLedger(ctx)
+}
+
+// loopbackMark is the file that says of a ledger that nobody vouched for it: it
+// was made because runs to this machine's own addresses need none. It knows
+// nothing of what the project sent elsewhere.
+func (p *project) loopbackMark() string { return filepath.Join(p.stateDir(), "loopback-only") }
+
+func (p *project) markLoopback() error {
+	if err := os.MkdirAll(p.stateDir(), 0o700); err != nil {
+		return err
+	}
+	return writeFile(p.loopbackMark(), []byte("This ledger was made by runs to loopback addresses. campaign state init makes it the project's.\n"))
+}
+
+// remembers refuses real targets when the ledger cannot know what was sent to them.
+func (p *project) remembers() error {
+	if p.decl.ID == "" {
+		return fail(exitGuard, "%s has no project id, which ties the ledger to it: add a line `project: %s`", spec.TargetsFile, newProjectID(p.dir))
+	}
+	switch _, err := os.Lstat(p.loopbackMark()); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fail(exitState, "%w", err)
+	}
+	return fail(exitGuard, "the ledger in %s was made by runs to loopback addresses and knows of no other: if this project has never sent, `campaign state init` makes it the project's; if it has, carry its state over with `campaign state export` there and `campaign state import FILE` here", p.stateDir())
+}
+
+// initLedger makes the project's ledger, or takes the one of its loopback runs.
+func (p *project) initLedger(ctx context.Context) error {
+	_, marked := os.Lstat(p.loopbackMark())
+	err := sqlite.Init(ctx, p.stateOptions(), false)
+	if err != nil && !(marked == nil && errors.Is(err, sqlite.ErrExists)) {
+		return err
+	}
+	return p.unmarkLoopback()
+}
+
+func (p *project) unmarkLoopback() error {
+	if err := os.Remove(p.loopbackMark()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(exitState, "%w", err)
+	}
+	return nil
+}
+
+// importLedger takes over an exported ledger. One of loopback runs makes room:
+// it is set aside with its high-water mark.
+func (p *project) importLedger(ctx context.Context, file string) error {
+	o := p.stateOptions()
+	err := sqlite.Import(ctx, o, file)
+	if _, marked := os.Lstat(p.loopbackMark()); marked == nil && (errors.Is(err, sqlite.ErrExists) || errors.Is(err, ledger.ErrStale)) {
+		aside := p.stateDir() + ".loopback-" + time.Now().UTC().Format("20060102T150405")
+		if err := os.Rename(p.stateDir(), aside); err != nil {
+			return fail(exitState, "%w", err)
+		}
+		if err := os.Remove(o.Mark); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fail(exitState, "%w", err)
+		}
+		err = sqlite.Import(ctx, o, file)
+	}
+	if err != nil {
+		return err
+	}
+	return p.unmarkLoopback()
 }
 
 // history opens the ledger of the chosen profile for reading.
@@ -125,7 +204,7 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 				if p.decl.ID == "" {
 					return fail(exitGuard, "%s has no project id: add a line `project: %s`", spec.TargetsFile, newProjectID(p.dir))
 				}
-				if err := sqlite.Init(ctx, p.stateOptions(), false); err != nil {
+				if err := p.initLedger(ctx); err != nil {
 					return err
 				}
 				fmt.Fprintf(a.stdout, "made the ledger of %s in %s\n", p.decl.ID, p.stateDir())
@@ -135,6 +214,9 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 			"export writes a whole copy of the ledger. From then on this copy can be read but sends nothing: two ledgers of one project would send twice.",
 			"  campaign state export ledger.campaign", cobra.ExactArgs(1),
 			func(ctx context.Context, p *project, args []string) error {
+				if err := p.remembers(); err != nil {
+					return err
+				}
 				if err := sqlite.Export(ctx, p.stateOptions(), args[0]); err != nil {
 					return err
 				}
@@ -145,7 +227,7 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 			"import checks an exported ledger and makes it this project's.",
 			"  campaign state import ledger.campaign", cobra.ExactArgs(1),
 			func(ctx context.Context, p *project, args []string) error {
-				if err := sqlite.Import(ctx, p.stateOptions(), args[0]); err != nil {
+				if err := p.importLedger(ctx, args[0]); err != nil {
 					return err
 				}
 				fmt.Fprintf(a.stdout, "the ledger of %s is here now, in %s\n", p.decl.ID, p.stateDir())
@@ -180,18 +262,22 @@ func (a *app) checkState(ctx context.Context, p *project) error {
 		}
 		runs++
 	}
-	fmt.Fprintf(a.stdout, "the ledger in %s is sound: %d runs, all add up\n", p.stateDir(), runs)
+	fmt.Fprintf(a.stdout, "the ledger in %s is sound: %s, all add up\n", p.stateDir(), count(runs, "run"))
 	return nil
 }
 
 // initState makes the ledger of a new project.
 func (a *app) initState(ctx context.Context, dir string) error {
 	a.flags.project = dir
-	p, err := a.project()
+	p, found, err := a.openProfile("") // which one is chosen does not matter
 	if err != nil {
 		return err
 	}
-	if err := sqlite.Init(ctx, p.stateOptions(), false); err != nil {
+	if p == nil {
+		a.show(a.stderr, found)
+		return quit(exitProblems)
+	}
+	if err := p.initLedger(ctx); err != nil {
 		return stateError(err)
 	}
 	fmt.Fprintf(a.stdout, "made the ledger in %s\nFill in %s, then `campaign new TYPE` and `campaign validate`.\n", p.stateDir(), spec.TargetsFile)

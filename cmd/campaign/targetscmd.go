@@ -130,8 +130,8 @@ func (p *project) trustState(trust trusted, declared campaign.Account, account t
 
 // guardTrust refuses an account that no person on this machine has looked at as
 // it is now.
-func (p *project) guardTrust(trust trusted, j *job) error {
-	state, err := p.trustState(trust, j.declared, j.account)
+func (p *project) guardTrust(trust trusted, declared campaign.Account, account targets.Account) error {
+	state, err := p.trustState(trust, declared, account)
 	if err != nil {
 		return err
 	}
@@ -142,8 +142,8 @@ func (p *project) guardTrust(trust trusted, j *job) error {
 	if state != "no" {
 		what = "its address or the sources of its secrets have changed since it was trusted"
 	}
-	return fail(exitGuard, "%s would send to %s at %s: %s; look at it with `campaign targets` and record that with `campaign targets trust %s --profile %s`",
-		j.campaign.File, j.declared.Name, j.account.BaseURL(), what, j.declared.Name, p.profile.Name)
+	return fail(exitGuard, "the account %s at %s is not reached: %s; look at it with `campaign targets` and record that with `campaign targets trust %s --profile %s`",
+		declared.Name, account.BaseURL(), what, declared.Name, p.profile.Name)
 }
 
 func (p *project) checkTargets(ctx context.Context, a *app) error {
@@ -158,13 +158,9 @@ func (p *project) checkTargets(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		state, err := p.trustState(trust, declared, account)
-		if err != nil {
-			return err
-		}
-		if state != "yes" && state != "loopback" {
-			fmt.Fprintf(a.stdout, "%s: not reached, it is not trusted on this machine (`campaign targets trust %s`)\n", name, name)
-			code = worst(code, exitGuard)
+		if err := p.guardTrust(trust, declared, account); err != nil {
+			fmt.Fprintf(a.stdout, "%s: %v\n", name, err)
+			code = worst(code, exitCode(err))
 			continue
 		}
 		said, err := p.reach(ctx, declared, account)
@@ -190,7 +186,7 @@ func (p *project) reach(ctx context.Context, declared campaign.Account, account 
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("reached, %d user groups", len(groups)), nil
+		return "reached, " + count(len(groups), "user group"), nil
 	}
 	if out.tokens != nil {
 		if _, err := out.tokens.Token(ctx); err != nil {

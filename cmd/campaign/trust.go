@@ -111,23 +111,3 @@ func loopbackHost(u *url.URL) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
 }
-
-// writeFile writes a private file as a whole or not at all.
-func writeFile(file string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(file), ".campaign-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(data)
-	if err == nil {
-		err = temp.Sync()
-	}
-	if closeErr := temp.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return fmt.Errorf("%s was not written: %w", file, err)
-	}
-	return os.Rename(temp.Name(), file)
-}

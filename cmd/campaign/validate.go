@@ -62,7 +62,7 @@ func (a *app) validate(ctx context.Context, args []string) (found []campaign.Dia
 		return nil, 0, err
 	}
 	found = append(found, p.accountProblems()...)
-	jobs, more := p.compileAll(names, occasion{occurrence: once("")})
+	jobs, more := p.compileAll(names, (&runFlags{}).occasion())
 	found = append(found, more...)
 	for _, j := range jobs {
 		_, rows, err := j.check(ctx)
@@ -146,8 +146,8 @@ func tally(found []campaign.Diagnostic, files int) string {
 	problems := len(found) - warnings
 	switch {
 	case problems == 0 && warnings == 0:
-		return fmt.Sprintf("%d files, no problem", files)
+		return count(files, "file") + ", no problem"
 	default:
-		return fmt.Sprintf("%d files, %d problems, %d warnings", files, problems, warnings)
+		return fmt.Sprintf("%s, %s, %s", count(files, "file"), count(problems, "problem"), count(warnings, "warning"))
 	}
 }

@@ -23,6 +23,9 @@ func stopped(summary runner.Summary, err error) (code int, reason string, _ erro
 	case runner.Asked:
 		return exitUnfinished, "stopped by campaign stop", err
 	case runner.Limit:
+		if summary.Requests == 0 {
+			return exitUnfinished, "the next request is for more recipients than --limit allows", err
+		}
 		return exitUnfinished, "the limit of this invocation is reached (--limit)", err
 	case runner.Exhausted:
 		reason = "what is deferred used up its attempts"
@@ -74,7 +77,7 @@ type watch struct {
 
 const watchInterval = 5 * time.Second
 
-func (s *sender) watch(run campaign.Run, j *job) *watch {
+func (s *sender) watch(run campaign.Run) *watch {
 	w := &watch{done: make(chan struct{}), over: make(chan struct{})}
 	w.say = func(text string) { fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), run.Campaign, text) }
 	go func() {
@@ -88,7 +91,7 @@ func (s *sender) watch(run campaign.Run, j *job) *watch {
 			case <-ticker.C:
 			}
 			if last := w.last.Load(); last != nil {
-				w.say(fmt.Sprintf("%d requests so far, %d recipients accepted, %d in flight", last.Requests, last.Recipients.Accepted, last.InFlight))
+				w.say(fmt.Sprintf("%s so far, %s accepted, %d in flight", count(last.Requests, "request"), count(last.Recipients.Accepted, "recipient"), last.InFlight))
 			}
 		}
 	}()
