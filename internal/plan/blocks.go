@@ -109,6 +109,11 @@ func (p *Plan) judge() {
 			Message: fmt.Sprintf("the campaign is for %d %s, more than max_recipients allows: %d", n, what, c.Policy.MaxRecipients),
 			Hint:    "check the recipients; if they are right, raise max_recipients under delivery"}))
 	}
+	if s.totals.Recipients == 0 && p.to == nil && !campaign.HasErrors(s.problems) {
+		s.problem(campaign.Diagnostic{File: p.recipientsFile(), Rule: "no-recipients",
+			Message: "the list has no row: there is nobody to send to",
+			Hint:    "fill the list; a campaign is sent once, also to nobody"})
+	}
 	for i, l := range s.lists {
 		if campaign.HasErrors(s.problems) {
 			break // a list that could not be read matches nothing

@@ -162,6 +162,8 @@ func TestPlanProblems(t *testing.T) {
 			"c.yaml: the campaign is for 4 recipients, more than max_recipients allows: 3 [max-recipients]\traise"},
 		{"trial", func(s *Spec) { s.To = []string{"a", "abcdefghijkl"} },
 			"r.csv: there is no recipient with the id abcd…kl [unknown-recipient]\tuserid"},
+		{"empty list", func(s *Spec) { s.Open = files{"r.csv": "userid,usertype,orgid,company\n"}.open },
+			"r.csv: the list has no row: there is nobody to send to [no-recipients]\tfill the list"},
 		{"idle exclusion", func(s *Spec) {
 			s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv"}}
 			s.Open = files{"r.csv": five, "out.csv": "userid\nz\n"}.open

@@ -107,7 +107,7 @@ type Escape uint8
 const (
 	Plain Escape = iota // as they are
 	HTML                // contextual HTML escaping, as html/template does
-	URL                 // query escaping of each value
+	URL                 // percent-encoding of each value (RFC 3986, unreserved characters)
 )
 
 // Message is what one request says, and to whom.
