@@ -27,6 +27,6 @@ fuzz: ## every fuzz target for a minute
 	done
 
 golden: ## rewrite the golden files (read the diff before you commit it)
-	go test ./internal/... ./cmd/... -update
+	go test ./internal/report ./internal/spec -update
 
 .PHONY: help build test check demo bench fuzz golden

@@ -186,6 +186,9 @@ func (p *page) about() {
 	if !r.Times.First.IsZero() {
 		add("first and last answer", clock(r.Times.First)+", "+clock(r.Times.Last))
 		pace := number(r.Attempts) + " attempts in " + seconds(r.Times.Active)
+		if r.Attempts == 1 {
+			pace = "1 attempt"
+		}
 		if r.Times.Rate > 0 {
 			pace += ", " + strconv.FormatFloat(r.Times.Rate, 'f', -1, 64) + " requests a second, pauses included"
 		}
