@@ -66,18 +66,19 @@ func (p *project) factsOf(led ledger.Reader, run campaign.Run, j *job) (report.F
 	}
 	idle, err := idleLists(led, run, j)
 	for _, file := range idle {
-		f.Warnings = append(f.Warnings, file+" matched no row: is it for this campaign, and does it name people the same way?")
+		f.Warnings = append(f.Warnings, file+" left nobody out: is it for this campaign, and does it name people the same way?")
 	}
 	return f, err
 }
 
-// idleLists are the exclusion lists of a run that left nobody out.
+// idleLists are the campaign's exclusion lists that left nobody out. An account's
+// own need not, nor does any in a run for a few: a trial, or a test account.
 func idleLists(led ledger.Reader, run campaign.Run, j *job) ([]string, error) {
 	var files []string
-	for _, e := range slices.Concat(j.campaign.Recipients.Exclude, j.declared.Suppress) {
+	for _, e := range j.campaign.Recipients.Exclude {
 		files = append(files, e.File)
 	}
-	if len(files) == 0 {
+	if len(files) == 0 || run.Trial || j.declared.Only != nil {
 		return nil, nil
 	}
 	// Also after an interruption: the report is written all the same.

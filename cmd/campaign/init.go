@@ -13,10 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"campaign/internal/spec"
-
 	"github.com/spf13/cobra"
 
+	"campaign/internal/spec"
 	"campaign/schema"
 )
 

@@ -11,10 +11,9 @@ import (
 	"slices"
 	"time"
 
-	"campaign/internal/spec"
-
 	"campaign/internal/campaign"
 	"campaign/internal/runner"
+	"campaign/internal/spec"
 	"campaign/internal/targets"
 )
 
@@ -34,6 +33,9 @@ type standIns map[string]campaign.Secret
 // openOutbound resolves an account's secrets and makes its wire. With standIns
 // the account's own sources are not touched.
 func (p *project) openOutbound(ctx context.Context, declared campaign.Account, account targets.Account, instead standIns) (*outbound, error) {
+	if p.profile.Name == sandboxProfile && instead == nil {
+		return nil, fail(exitGuard, "the profile %s reaches no upstream: choose another with --profile", sandboxProfile)
+	}
 	options := runner.WireOptions{
 		MaxConns:     max(declared.Limits.Concurrency, 1),
 		LoopbackOnly: instead != nil || loopbackOnly(),

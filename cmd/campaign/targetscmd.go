@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -166,12 +167,22 @@ func (p *project) checkTargets(ctx context.Context, a *app) error {
 		said, err := p.reach(ctx, declared, account)
 		if err != nil {
 			fmt.Fprintf(a.stdout, "%s: %v\n", name, err)
-			code = worst(code, exitUnfinished)
+			code = worst(code, reachCode(err))
 			continue
 		}
 		fmt.Fprintf(a.stdout, "%s: %s\n", name, said)
 	}
 	return quit(code)
+}
+
+// reachCode is the exit code of an account that was not reached: what has no code
+// of its own is the upstream's.
+func reachCode(err error) int {
+	var e *exit
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return exitUnfinished
 }
 
 // reach goes as far towards an account as goes without an effect upstream.
