@@ -81,6 +81,9 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 		Open:   func(name string) (recipients.Source, error) { return recipients.Open(p.files, name) },
 		Locate: doc.Diagnostic,
 	}
+	if r := c.Recipients; r.File == "" && r.List == nil && r.Groups == nil {
+		return nil, found // who it is for could not be read, and that is said
+	}
 	var more []campaign.Diagnostic
 	j.plan, more = plan.New(j.spec)
 	if found = append(found, more...); j.plan == nil {

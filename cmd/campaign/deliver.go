@@ -59,6 +59,12 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 	if err != nil {
 		return nil, err
 	}
+	if out.tokens != nil { // before anything is begun
+		if _, err := out.tokens.Token(ctx); err != nil {
+			out.close()
+			return nil, fail(exitUnfinished, "the token of %s: %w", declared.Name, err)
+		}
+	}
 	options := runner.AccountOptions{Sender: out.wire, Limits: declared.Limits, WaitForUpstream: s.flags.wait}
 	if out.tokens != nil {
 		options.Tokens = out.tokens

@@ -14,6 +14,7 @@ import (
 
 	"campaign/internal/campaign"
 	"campaign/internal/ledger"
+	"campaign/internal/ledger/sqlite"
 	"campaign/internal/report"
 )
 
@@ -45,6 +46,7 @@ func newRuns(a *app) *cobra.Command {
 				if err != nil {
 					return stateError(err)
 				}
+				run.Began = run.Began.In(p.decl.Location)
 				row, err := summarise(cmd.Context(), led, run)
 				if err != nil {
 					return reportError(err)
@@ -74,13 +76,17 @@ type runRow struct {
 }
 
 // summarise folds a run's numbers.
-func summarise(ctx context.Context, led ledger.Reader, run campaign.Run) (runRow, error) {
+func summarise(ctx context.Context, led *sqlite.Reader, run campaign.Run) (runRow, error) {
 	row := runRow{Run: run.ID, Profile: run.Profile, Campaign: run.Campaign, Occurrence: run.Occurrence.Label,
 		Trial: run.Trial, Began: run.Began, State: "planning"}
 	if run.State == campaign.Planning {
 		return row, nil
 	}
-	r, err := report.Fold(run, report.Facts{Version: version()}, led.Results(ctx, run.ID))
+	owner, err := led.Held(ctx, run.ID)
+	if err != nil {
+		return row, err
+	}
+	r, err := report.Fold(run, report.Facts{Version: version(), Running: owner != ""}, led.Results(ctx, run.ID))
 	if err != nil {
 		return row, err
 	}
@@ -167,6 +173,11 @@ func (a *app) printReport(ctx context.Context, id, format string, w io.Writer) e
 	if err != nil {
 		return err
 	}
+	owner, err := led.Held(ctx, run.ID)
+	if err != nil {
+		return stateError(err)
+	}
+	facts.Running = owner != ""
 	_, err = report.Print(w, format, run, facts, led.Results(ctx, run.ID))
 	return reportError(err)
 }

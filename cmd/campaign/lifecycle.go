@@ -159,6 +159,14 @@ func (s *sender) ask(ctx context.Context, run campaign.Run) error {
 		fmt.Fprintf(s.stdout, "%s (run %s) is complete: there is nothing to stop\n", run.Campaign, run.ID)
 		return nil
 	}
+	owner, err := s.ledger.Held(ctx, run.ID)
+	if err != nil {
+		return stateError(err)
+	}
+	if owner == "" {
+		fmt.Fprintf(s.stdout, "nobody works on %s (run %s): there is nothing to stop; `campaign resume %s` goes on\n", run.Campaign, run.ID, run.ID)
+		return nil
+	}
 	if err := s.ledger.Stop(ctx, run.ID); err != nil {
 		return stateError(err)
 	}
@@ -187,11 +195,11 @@ func (a *app) stopAll(ctx context.Context) error {
 	}
 	asked := 0
 	for _, run := range open {
-		r, err := s.fold(ctx, s.ledger, run)
+		owner, err := s.ledger.Held(ctx, run.ID)
 		if err != nil {
-			return err
+			return stateError(err)
 		}
-		if r.Complete() {
+		if owner == "" {
 			continue
 		}
 		if err := s.ask(ctx, run); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -97,7 +98,11 @@ func (p *project) campaignFiles(stdin io.Reader, args []string) (files []string,
 			files = append(files, file)
 		}
 	}
+	others := ""
 	for _, arg := range args {
+		if arg == "" {
+			return nil, nil, fail(exitUsage, "a PATH is empty: name a file or a folder (an unset variable?)")
+		}
 		if arg == "-" {
 			if p.piped, err = io.ReadAll(io.LimitReader(stdin, 4<<20)); err != nil {
 				return nil, nil, fail(exitUsage, "standard input: %w", err)
@@ -120,6 +125,10 @@ func (p *project) campaignFiles(stdin io.Reader, args []string) (files []string,
 			if err != nil {
 				return nil, nil, fail(exitUsage, "%s: %w", match, plainPathError(err))
 			}
+			if !info.IsDir() && noCampaign(file) {
+				others = file // of "*.yaml": read where they are needed
+				continue
+			}
 			if !info.IsDir() {
 				add(file)
 				named[file] = true
@@ -134,10 +143,20 @@ func (p *project) campaignFiles(stdin io.Reader, args []string) (files []string,
 			}
 		}
 	}
+	if len(files) == 0 && others != "" {
+		return nil, nil, fail(exitUsage, "%s is no campaign: name a campaign file or a folder", others)
+	}
 	if len(files) == 0 {
 		return nil, nil, fail(exitUsage, "no campaign file found in %s: `campaign new TYPE` writes one", strings.Join(args, ", "))
 	}
 	return files, named, nil
+}
+
+// noCampaign reports the YAML files of a project that are no campaigns, as folders
+// leave them out.
+func noCampaign(file string) bool {
+	name := path.Base(file)
+	return file == spec.TargetsFile || strings.HasSuffix(name, ".lock.yaml") || strings.HasSuffix(name, ".test.yaml")
 }
 
 // expand resolves a glob; a path without a match of its own stays as it is, so

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"campaign/internal/campaign"
-	"campaign/internal/ledger"
+	"campaign/internal/ledger/sqlite"
 	"campaign/internal/plan"
 	"campaign/internal/report"
 	"campaign/internal/spec"
@@ -96,7 +96,7 @@ type sender struct {
 	*project
 	flags    runFlags
 	begun    int64 // recipients, against flags.limit
-	ledger   ledger.Ledger
+	ledger   *sqlite.Ledger
 	standIn  *standIn // nil: the accounts' own addresses
 	accounts map[string]*line
 }

@@ -50,7 +50,7 @@ func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, 
 		fmt.Fprintf(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", name)
 		return false, codeOf(t.counts), nil
 	case t.counts.Complete() && !changed:
-		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", name, found.Began.Format("2006-01-02 15:04"), report.Verdict(t.counts))
+		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", name, found.Began.In(s.decl.Location).Format("2006-01-02 15:04"), report.Verdict(t.counts))
 		return false, codeOf(t.counts), nil
 	case t.counts.Complete():
 		fmt.Fprintf(s.stderr, "%s is done, but its files have changed since: what they say now was not sent. A new name or --occurrence sends again.\n", name)

@@ -34,7 +34,7 @@ func (p *project) markName() string {
 }
 
 // openLedger opens a ledger that is there.
-func (p *project) openLedger(ctx context.Context) (ledger.Ledger, error) {
+func (p *project) openLedger(ctx context.Context) (*sqlite.Ledger, error) {
 	led, err := sqlite.Open(ctx, p.stateOptions())
 	if err != nil {
 		return nil, stateError(err)
@@ -45,7 +45,7 @@ func (p *project) openLedger(ctx context.Context) (ledger.Ledger, error) {
 // openForSending opens the ledger, and makes a missing one for runs that only
 // reach loopback. One for real targets is never made: a missing memory would send
 // all of history again (design: delivery, rule 3).
-func (p *project) openForSending(ctx context.Context, real bool) (ledger.Ledger, error) {
+func (p *project) openForSending(ctx context.Context, real bool) (*sqlite.Ledger, error) {
 	if real {
 		if err := p.remembers(); err != nil {
 			return nil, err

@@ -25,7 +25,7 @@ type trusted map[string]string // project/profile/account → fingerprint
 func trustFile() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("the folder for what is trusted on this machine is not known: %w", err)
+		return "", fmt.Errorf("where this user records what is trusted is not known (%w): set HOME", err)
 	}
 	return filepath.Join(dir, "campaign", "trust.json"), nil
 }
@@ -33,7 +33,7 @@ func trustFile() (string, error) {
 func readTrust() (trusted, error) {
 	file, err := trustFile()
 	if err != nil {
-		return nil, err
+		return trusted{}, nil // nothing is trusted: runs to loopback need no trust
 	}
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -19,9 +19,9 @@ func stopped(summary runner.Summary, err error) (code int, reason string, _ erro
 	case runner.Complete:
 		return exitDone, "", err
 	case runner.Interrupted, runner.Killed:
-		return exitUnfinished, "interrupted", err
+		return exitUnfinished, "by a signal", err
 	case runner.Asked:
-		return exitUnfinished, "stopped by campaign stop", err
+		return exitUnfinished, "by campaign stop", err
 	case runner.Limit:
 		if summary.Requests == 0 {
 			return exitUnfinished, "the next request is for more recipients than --limit allows", err
@@ -104,6 +104,9 @@ func (w *watch) event(e runner.Event) {
 	case runner.Progressed:
 		w.last.Store(&e.Summary)
 	case runner.Troubled:
+		if e.Until.IsZero() {
+			return // the verdict says why the run ended
+		}
 		w.say(fmt.Sprintf("the upstream is in trouble (%s); it is tried again at %s", e.Detail, e.Until.Format("15:04:05")))
 	case runner.Recovered:
 		w.say("the upstream answers again")
