@@ -198,7 +198,7 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 	}
 	cmd.AddCommand(
 		sub("init", "Make the ledger of a project that has never sent",
-			"init makes an empty ledger. It refuses when one is here, or when the reports show that this project has sent before.",
+			"init makes an empty ledger, or takes the one that runs to loopback addresses made. It refuses when another is here, or when the reports show\nthat this project has sent before.",
 			"  campaign state init", cobra.NoArgs,
 			func(ctx context.Context, p *project, _ []string) error {
 				if p.decl.ID == "" {
