@@ -45,7 +45,7 @@ const widest = 100
 
 // excerpt shows the source line and marks the token. A long line is cut around it.
 func excerpt(b *strings.Builder, d campaign.Diagnostic, paint func(string) string) {
-	line := []rune(shown(d.Source))
+	line := []rune(Inert(d.Source))
 	from := min(max(d.Col, 1)-1, len(line))
 	to := min(max(d.EndCol-1, from+1), len(line))
 	start, end := cut(line, from)
@@ -81,9 +81,9 @@ func cut(line []rune, from int) (start, end int) {
 	return start, max(end, from)
 }
 
-// shown replaces what a terminal would not show in place, one character for one:
-// tabs by a space, other control characters by a mark.
-func shown(source string) string {
+// Inert replaces what a terminal would not show in place, one character for one:
+// tabs by a space, other control characters by a mark. It is for one line.
+func Inert(source string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':

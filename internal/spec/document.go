@@ -244,11 +244,12 @@ func secret(pointer string) bool {
 }
 
 // Values that look like an inlined secret: a plain text after a key that wants a
-// reference, a header that carries credentials, the user part of a URL, a value
+// reference, a header that carries credentials, user part and query of a URL, a value
 // given as the name of an environment variable.
 var (
 	inlined  = regexp.MustCompile(`(?i)(?:^|[\s{,"'])(?:token|connect_no|connectno|client_secret|password|authorization|proxy-authorization|cookie)["']?\s*:\s*([^\s{\[][^,}]*)`)
 	userInfo = regexp.MustCompile(`://([^/@\s]+)@`)
+	urlQuery = regexp.MustCompile(`://[^\s?]*\?([^\s"'}]+)`)
 	envValue = regexp.MustCompile(`(?:^|[\s{,"'])env["']?\s*:\s*([^\s,}]+)`)
 	envName  = regexp.MustCompile(`^["']?[A-Za-z_][A-Za-z0-9_]*["']?$`)
 )
@@ -256,7 +257,7 @@ var (
 // redact replaces what looks like a secret in a source line, keeping its length
 // in code points.
 func redact(line string) string {
-	for _, pattern := range []*regexp.Regexp{inlined, userInfo, envValue} {
+	for _, pattern := range []*regexp.Regexp{inlined, userInfo, urlQuery, envValue} {
 		matches := pattern.FindAllStringSubmatchIndex(line, -1)
 		for _, m := range slices.Backward(matches) { // so that the offsets of the others stay right
 			if pattern == envValue && envName.MatchString(line[m[2]:m[3]]) {

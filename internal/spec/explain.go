@@ -157,7 +157,7 @@ func (f failure) badFormat() (rule, message, hint string) {
 	case f.secret:
 		return ruleBadFormat, "this is not a valid " + lowerTitle(title), f.form()
 	}
-	return ruleBadFormat, fmt.Sprintf("%q is not a valid %s", clip(text), lowerTitle(title)), f.form()
+	return ruleBadFormat, fmt.Sprintf("%q is not a valid %s", clip(redact(text)), lowerTitle(title)), f.form()
 }
 
 // form is what the schema says about the form of a value, with examples.
