@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"campaign/internal/campaign"
+	"campaign/internal/diagnostics"
 	"campaign/internal/ledger"
 	"campaign/internal/report"
 )
@@ -225,6 +226,9 @@ run is ever sent again. A run that goes on must be stopped first.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if reason == "" {
 				return fail(exitUsage, "--reason TEXT is missing: it stands in the report")
+			}
+			if diagnostics.Inert(reason) != reason {
+				return fail(exitUsage, "--reason: give one line of text")
 			}
 			ctx := cmd.Context()
 			s, run, err := a.findForWork(ctx, args[0])

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"campaign/internal/campaign"
+	"campaign/internal/diagnostics"
 	"campaign/internal/plan"
 	"campaign/internal/targets"
 )
@@ -139,7 +140,11 @@ func headerLines(h http.Header) string {
 }
 
 func indent(text string) string {
-	return "    " + strings.ReplaceAll(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n", "\n    ")
+	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = "    " + diagnostics.Inert(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // preview shows the messages that go to one recipient.
@@ -170,7 +175,7 @@ func printTexts(w io.Writer, texts map[string]string) error {
 		if texts[name] == "" {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "  %s:\n%s\n", name, indent(texts[name])); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s:\n%s\n", diagnostics.Inert(name), indent(texts[name])); err != nil {
 			return err
 		}
 	}

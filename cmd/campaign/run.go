@@ -10,12 +10,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"campaign/internal/campaign"
+	"campaign/internal/diagnostics"
 	"campaign/internal/ledger/sqlite"
 	"campaign/internal/plan"
 	"campaign/internal/report"
 	"campaign/internal/spec"
 	"campaign/internal/targets"
 )
+
+// maxLabel bounds an occurrence's label, in bytes.
+const maxLabel = 200
 
 // runFlags are the flags of commands that send.
 type runFlags struct {
@@ -75,6 +79,8 @@ func (f *runFlags) check(cmd *cobra.Command) error {
 		return fail(exitUsage, "--to names nobody: give the ids of recipients, with commas between them")
 	case given("occurrence") && strings.TrimSpace(f.occurrence) == "":
 		return fail(exitUsage, "--occurrence is empty: give a label, or leave it out")
+	case diagnostics.Inert(f.occurrence) != f.occurrence || len(f.occurrence) > maxLabel:
+		return fail(exitUsage, "--occurrence: a label is one line of text, %d bytes at most", maxLabel)
 	case given("limit") && f.limit < 1:
 		return fail(exitUsage, "--limit %d: give a number of recipients, at least 1", f.limit)
 	}
