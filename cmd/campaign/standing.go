@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +54,7 @@ func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, 
 		return false, codeOf(t.counts), nil
 	case t.counts.Complete() && !changed:
 		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", name, found.Began.In(s.decl.Location).Format("2006-01-02 15:04"), report.Verdict(t.counts))
-		return false, codeOf(t.counts), nil
+		return false, codeOf(t.counts), s.lateReport(ctx, t)
 	case t.counts.Complete():
 		fmt.Fprintf(s.stderr, "%s is done, but its files have changed since: what they say now was not sent. A new name or --occurrence sends again.\n", name)
 		if t.named {
@@ -65,6 +68,22 @@ func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, 
 		return false, exitGuard, nil
 	}
 	return true, exitDone, nil
+}
+
+// lateReport makes up for the report of a complete run whose process died, or
+// could not write, before it was there.
+func (s *sender) lateReport(ctx context.Context, t *todo) error {
+	var last struct{ State report.State }
+	data, err := os.ReadFile(filepath.Join(report.Dir(filepath.Join(s.data, "reports"), t.run), "report.json"))
+	if err == nil && json.Unmarshal(data, &last) == nil && last.State == t.counts.State {
+		return nil
+	}
+	facts, err := s.facts(ctx, s.ledger, t.run)
+	if err != nil {
+		return err
+	}
+	_, err = s.writeReport(t.run, facts)
+	return err
 }
 
 // newRun is the run of a campaign that was planned now.
