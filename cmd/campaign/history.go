@@ -37,6 +37,9 @@ func newRuns(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if led == nil {
+				return a.printRuns(nil, format)
+			}
 			defer led.Close()
 			if a.flags.profile != "" {
 				filter.Profile = p.profile.Name

@@ -130,7 +130,8 @@ func (p *project) importLedger(ctx context.Context, file string) error {
 	return p.unmarkLoopback()
 }
 
-// history opens the ledger of the chosen profile for reading.
+// history opens the ledger of the chosen profile for reading; nil: there is none,
+// no run was ever made here.
 func (a *app) history(ctx context.Context) (*project, *sqlite.Reader, error) {
 	p, err := a.project()
 	if err != nil {
@@ -138,7 +139,7 @@ func (a *app) history(ctx context.Context) (*project, *sqlite.Reader, error) {
 	}
 	led, err := sqlite.OpenReadOnly(ctx, p.stateOptions())
 	if errors.Is(err, ledger.ErrNoState) {
-		return nil, nil, fail(exitGuard, "no run was ever made here: %s does not exist", p.stateDir())
+		return p, nil, nil
 	}
 	if err != nil {
 		return nil, nil, stateError(err)

@@ -78,7 +78,10 @@ func TestProblemsAreCapped(t *testing.T) {
 	p := mustNew(t, base("userid,orgid\n"+strings.Repeat(",1\n", 500), "x"))
 	collectBlocks(t, p)
 	s := p.Summary()
-	if len(s.Problems) != problemsPerRule || s.Counts["empty-required"] != 500 || s.Invalid != 500 {
+	if first := s.Problems[0]; first.Line != 0 || first.Message != "500 problems of this kind, the first 50 of them below" {
+		t.Errorf("the number is not told: %+v", first)
+	}
+	if len(s.Problems) != problemsPerRule+1 || s.Counts["empty-required"] != 500 || s.Invalid != 500 {
 		t.Errorf("%d kept, %v counted, %d invalid", len(s.Problems), s.Counts, s.Invalid)
 	}
 }

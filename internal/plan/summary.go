@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"campaign/internal/campaign"
@@ -29,7 +31,7 @@ type Summary struct {
 	// SharedRequests is how many requests there would be if all recipients got the
 	// same content.
 	SharedRequests int64
-	// Problems has at most 50 of a rule, sorted; Counts has how many there were.
+	// Problems has at most 50 of a rule, sorted, and says how many there were.
 	Problems []campaign.Diagnostic
 	Counts   map[string]int64
 	First    *targets.Message // of the first delivery; nil: there is none
@@ -104,6 +106,19 @@ func (s *summary) block(b *campaign.Block) {
 	s.totals.Requests += int64(len(b.Deliveries))
 }
 
+// unlisted says of how many problems the list has only the first.
+func (s *summary) unlisted(file string) (ds []campaign.Diagnostic) {
+	for rule, n := range s.counts {
+		if n <= problemsPerRule {
+			continue
+		}
+		i := slices.IndexFunc(s.problems, func(d campaign.Diagnostic) bool { return d.Rule == rule })
+		ds = append(ds, campaign.Diagnostic{File: file, Rule: rule, Warning: s.problems[i].Warning,
+			Message: fmt.Sprintf("%d problems of this kind, the first %d of them below", n, problemsPerRule)})
+	}
+	return ds
+}
+
 // Summary says what the plan came to when Blocks was last used.
 func (p *Plan) Summary() Summary {
 	s := p.summary
@@ -117,7 +132,7 @@ func (p *Plan) Summary() Summary {
 		Personalised: p.table != nil && !p.table.anybody,
 		Contents:     int64(len(s.contents)), More: s.more,
 		SharedRequests: (delivered + batch - 1) / batch,
-		Problems:       campaign.SortDiagnostics(append([]campaign.Diagnostic(nil), s.problems...)),
+		Problems:       campaign.SortDiagnostics(append(s.unlisted(p.recipientsFile()), s.problems...)),
 		Counts:         maps.Clone(s.counts), First: s.first,
 	}
 }
