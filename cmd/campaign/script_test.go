@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 //	fault NAME FAULT            adds a fault; `fault NAME clear` removes all
 //	once NAME N [PREFIX]        exactly N recipients (or groups) were accepted, each once
 //	received NAME ENDPOINT N    so many requests came in
-//	waits NAME N                until so many requests came in
+//	waits NAME N                until so many requests came in; +N: so many more
 //	adds-up DIR                 every report.json below has sums that add up
 //	clean SECRET… -- DIR…       none of the secrets is in the files below, nor in the last output
 //	examples                    copies campaigns/ of the repository here
@@ -157,6 +157,9 @@ func scriptWaits(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "waits NAME N")
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
+	if strings.HasPrefix(args[1], "+") {
+		n += server(ts, args[0]).Summary().Received
+	}
 	for end := time.Now().Add(time.Minute); server(ts, args[0]).Summary().Received < n; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			ts.Fatalf("%d requests did not come within a minute", n)
