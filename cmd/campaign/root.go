@@ -49,6 +49,12 @@ became of every recipient. Files are the interface: commit them, review them, ru
 		newTargets(a), newGroups(a), newState(a),
 		newSandbox(a), newSchema(a), newVersion(a),
 	)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Example = "  source <(campaign completion bash)"
+		}
+	}
 	return root
 }
 

@@ -112,6 +112,9 @@ func (p *project) unmarkLoopback() error {
 // importLedger takes over an exported ledger. One of loopback runs makes room:
 // it is set aside with its high-water mark.
 func (p *project) importLedger(ctx context.Context, file string) error {
+	if _, err := os.Stat(file); err != nil {
+		return fail(exitUsage, "%s: %w", file, plainPathError(err))
+	}
 	o := p.stateOptions()
 	err := sqlite.Import(ctx, o, file)
 	if _, marked := os.Lstat(p.loopbackMark()); marked == nil && (errors.Is(err, sqlite.ErrExists) || errors.Is(err, ledger.ErrStale)) {
@@ -217,6 +220,9 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 			func(ctx context.Context, p *project, args []string) error {
 				if err := p.remembers(); err != nil {
 					return err
+				}
+				if _, err := os.Lstat(args[0]); !errors.Is(err, fs.ErrNotExist) {
+					return fail(exitUsage, "%s is there already: name a new file", args[0])
 				}
 				if err := sqlite.Export(ctx, p.stateOptions(), args[0]); err != nil {
 					return err
