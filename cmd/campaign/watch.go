@@ -41,6 +41,8 @@ func stopped(summary runner.Summary, err error) (code int, reason string, _ erro
 		return exitGuard, "the messages render differently than planned", err
 	}
 	switch {
+	case errors.Is(err, runner.ErrNotLoopback):
+		return exitGuard, "this process sends to loopback only", fail(exitGuard, "%w (CAMPAIGN_LOOPBACK_ONLY, or a sandbox run)", err)
 	case errors.Is(err, ledger.ErrHeld):
 		return exitHeld, "", fail(exitHeld, "another process works on this run: wait for it, or stop it with `campaign stop`")
 	case errors.Is(err, ledger.ErrState):

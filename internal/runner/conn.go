@@ -26,13 +26,27 @@ var errSealed = errors.New("the request was given up before it was sent")
 func loopbackOnly(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("dial %s: %w", address, ErrNotLoopback)
+		return notLoopback(address)
 	}
 	if !at.Addr().Unmap().IsLoopback() {
-		return fmt.Errorf("dial %s: %w", at.Addr(), ErrNotLoopback)
+		return notLoopback(at.Addr().String())
 	}
 	return nil
 }
+
+// namesLoopback reports whether a host and port may be looked at in loopback
+// only: an address of this machine, or localhost. Any other name is refused
+// before it is looked up: the question alone would leave this machine.
+func namesLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	at, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && at.Unmap().IsLoopback()
+}
+
+func notLoopback(address string) error { return fmt.Errorf("dial %s: %w", address, ErrNotLoopback) }
 
 func newDialer(onlyLoopback bool) *net.Dialer {
 	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}

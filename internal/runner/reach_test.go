@@ -20,11 +20,7 @@ func TestReachConnectsWithoutARequest(t *testing.T) {
 	gone := httptest.NewServer(handler)
 	gone.Close()
 
-	w, err := NewWire(WireOptions{LoopbackOnly: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
+	w := wire(t, WireOptions{LoopbackOnly: true})
 	for address, good := range map[string]bool{plain.URL: true, unknown.URL: false, gone.URL: false} {
 		u, err := url.Parse(address)
 		if err != nil {
@@ -34,8 +30,8 @@ func TestReachConnectsWithoutARequest(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	outside, _ := url.Parse("http://192.0.2.1")
-	if err := w.Reach(context.Background(), outside); !errors.Is(err, ErrNotLoopback) {
+	away, _ := url.Parse("http://192.0.2.1")
+	if err := w.Reach(context.Background(), away); !errors.Is(err, ErrNotLoopback) {
 		t.Errorf("an address that is not loopback: %v", err)
 	}
 	if n := requests.Load(); n != 0 {

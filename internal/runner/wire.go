@@ -83,6 +83,7 @@ type WireOptions struct {
 // no redirect, asks for no compression and never sends a request twice.
 type Wire struct {
 	transport *http.Transport
+	dialer    *net.Dialer
 	userAgent string
 	last      atomic.Pointer[parsedURL]
 }
@@ -106,6 +107,9 @@ func NewWire(o WireOptions) (*Wire, error) {
 	}
 	dialer := newDialer(o.LoopbackOnly)
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if o.LoopbackOnly && !namesLoopback(address) {
+			return nil, notLoopback(address)
+		}
 		c, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
@@ -113,6 +117,9 @@ func NewWire(o WireOptions) (*Wire, error) {
 		return &conn{Conn: c}, nil
 	}
 	dialTLS := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if o.LoopbackOnly && !namesLoopback(address) {
+			return nil, notLoopback(address)
+		}
 		return dialTLS(ctx, dialer, config, network, address)
 	}
 	t := &http.Transport{
@@ -133,7 +140,7 @@ func NewWire(o WireOptions) (*Wire, error) {
 	if o.Proxy != nil {
 		t.Proxy = http.ProxyURL(o.Proxy)
 	}
-	return &Wire{transport: t, userAgent: o.UserAgent}, nil
+	return &Wire{transport: t, dialer: dialer, userAgent: o.UserAgent}, nil
 }
 
 // Close closes idle connections.
