@@ -236,7 +236,7 @@ func (r *jsonReader) escape() (rune, bool) {
 	return 0x10000 + (high-0xD800)<<10 + (low - 0xDC00), true
 }
 
-// hex reads \uXXXX.
+// hex reads an escape of four hexadecimal digits.
 func (r *jsonReader) hex() (rune, bool) {
 	if r.pos+6 > len(r.text) || r.text[r.pos] != '\\' || r.text[r.pos+1] != 'u' {
 		return 0, false
