@@ -27,6 +27,7 @@ var plan = map[string][]string{
 	"internal/recipients":   {"internal/campaign"},
 	"internal/ledger":       {"internal/campaign"},
 	"internal/report":       {"internal/campaign"},
+	"internal/schedule":     {"internal/campaign"},
 	"internal/targets":      {"internal/campaign"},
 	"internal/plan":         {"internal/campaign", "internal/recipients", "internal/targets"},
 	"internal/runner":       {"internal/campaign", "internal/ledger", "internal/targets"},

@@ -83,7 +83,12 @@ type Policy struct {
 	Concurrency   int           // requests in flight
 	Timeout       time.Duration // of one request
 	Retry         Retry
-	MaxRecipients int // more is an error before anything is sent; groups count as one each
+	MaxRecipients int           // more is an error before anything is sent; groups count as one each
+	Resend        bool          // `unknown: resend`: an unknown outcome is tried again once, by itself
+	Expires       time.Duration // after the occurrence's time: what is not sent by then is skipped; 0: never
+	Window        *Window       // nil: any time
+	Abort         Abort
+	Stages        []Stage // nil: none
 }
 
 // Retry bounds the attempts of one delivery in one invocation.
@@ -103,6 +108,8 @@ func DefaultPolicy() Policy {
 		Batch:         100,
 		Retry:         Retry{Attempts: 8, Base: time.Second, Cap: time.Minute},
 		MaxRecipients: 100_000,
+		Expires:       24 * time.Hour,
+		Abort:         DefaultAbort(),
 	}
 }
 

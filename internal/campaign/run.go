@@ -65,6 +65,25 @@ type Totals struct {
 	Skipped    int64 `json:"skipped"`    // rows that are in no delivery
 }
 
+// Note is a line of a run's own history beside its deliveries: who claimed it,
+// how an invocation ended, which stage was passed and by whom.
+type Note struct {
+	At   time.Time
+	Kind string // see the constants
+	By   string // whose: host and process, or a person; may be empty
+	Text string // one line for people; may be empty
+}
+
+// The kinds of notes. They are stored in ledgers: they never change.
+const (
+	NoteOpened    = "opened"    // planned as a whole; Text: the git commit, where it is known
+	NoteClaimed   = "claimed"   // an invocation began
+	NoteEnded     = "ended"     // an invocation ended; Text: why
+	NoteCancelled = "cancelled" // Text: the reason
+	NoteStage     = "stage"     // a stage was passed; Text: its number (from 1), then ": " and what let it pass
+	NoteResolved  = "resolved"  // a person settled unknown deliveries; Text: how many, as what, why
+)
+
 // Input is a frozen file of a run. Recipients files have no Data: their rows
 // stand in the blocks.
 type Input struct {
@@ -108,6 +127,7 @@ type Skip struct {
 // which plans are stored, claimed and rendered again.
 type Block struct {
 	Seq        int64 // position in the plan, from 0
+	Stage      int   // which of the campaign's stages its deliveries belong to, from 0; a block never spans two
 	Deliveries []Delivery
 	Skips      []Skip
 	Digest     [sha256.Size]byte // see Sum
@@ -133,6 +153,9 @@ func (b *Block) Sum() [sha256.Size]byte {
 		number(s.Recipient.Row)
 		number(int64(len(s.Reason)))
 		h.Write([]byte(s.Reason))
+	}
+	if b.Stage > 0 { // without stages the sum is that of ledgers from before they were
+		number(int64(b.Stage))
 	}
 	return [sha256.Size]byte(h.Sum(nil))
 }
@@ -170,6 +193,9 @@ type Result struct {
 	Verdict  Verdict
 	Attempts int
 	At       time.Time // of the last settlement; of the last intent when that has none; zero when never tried
+	// Reopened: an unknown outcome of it was made deferred, by a person's word or by
+	// `unknown: resend`, which does so once.
+	Reopened bool
 }
 
 // BlockResults is a block with what became of it: one result for each leaf, in

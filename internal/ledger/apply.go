@@ -75,8 +75,9 @@ func (f *Fold) settle(s *Settlement, index int, size Size) error {
 	to := s.Verdict.Outcome
 	own := l.open && l.ref >= f.since
 	// A person's word closes what was left unknown (design: delivery, rule 5).
-	word := (l.open || l.outcome == campaign.Unknown) && (to == campaign.Accepted || to == campaign.Deferred)
-	if !own && !word {
+	word := l.doubtful() && (to == campaign.Accepted || to == campaign.Deferred)
+	given := l.wants() && to == campaign.Skipped // up, without an attempt
+	if !own && !word && !given {
 		return conflict("a settlement of", s.Part, "as "+to.String()+", which is "+l.word()+" and has no open attempt of this hold")
 	}
 	if to == campaign.Pending || to > campaign.Superseded {
@@ -88,8 +89,24 @@ func (f *Fold) settle(s *Settlement, index int, size Size) error {
 	if to == campaign.Superseded {
 		return f.split(s, size)
 	}
+	l.reopened = l.reopened || !own && to == campaign.Deferred
 	l.open, l.outcome, l.ref, l.index = false, to, f.last, index
 	f.replace(s.Part, l)
+	return nil
+}
+
+// OnlyWords fails with ErrState unless g is nothing but a person's word about
+// Unknown parts: all that a cancelled run takes.
+func (f *Fold) OnlyWords(run string, g *Group) error {
+	for i := range g.Settlements {
+		l, found := f.find(g.Settlements[i].Part)
+		if !found || !l.doubtful() {
+			return NotOpen(run, campaign.Cancelled)
+		}
+	}
+	if len(g.Intents) > 0 {
+		return NotOpen(run, campaign.Cancelled)
+	}
 	return nil
 }
 

@@ -30,20 +30,22 @@ type leaf struct {
 	attempts int
 	outcome  campaign.Outcome
 	open     bool // an intent without a settlement
+	reopened bool // see campaign.Result
 }
 
 // state packs a leaf that is a whole delivery. From the low end: 3 bits outcome,
-// 1 bit open, 12 bits attempts, 16 bits index, 32 bits ref from Fold.base, plus 1.
+// 1 bit open, 1 bit reopened, 11 bits attempts, 16 bits index, 32 bits ref from Fold.base, plus 1.
 // Outcomes are stored as the difference to Pending, so that zero is a delivery
 // never tried.
 type state uint64
 
 const (
-	outcomeBits, openBits, attemptBits, indexBits = 3, 1, 12, 16
-	openShift                                     = outcomeBits
-	attemptShift                                  = openShift + openBits
-	indexShift                                    = attemptShift + attemptBits
-	refShift                                      = indexShift + indexBits
+	outcomeBits, attemptBits, indexBits = 3, 11, 16
+	openShift                           = outcomeBits
+	reopenedShift                       = openShift + 1
+	attemptShift                        = reopenedShift + 1
+	indexShift                          = attemptShift + attemptBits
+	refShift                            = indexShift + indexBits
 )
 
 const elsewhere = state(campaign.Superseded) ^ state(campaign.Pending)
@@ -71,6 +73,9 @@ func (f *Fold) pack(l leaf) (state, bool) {
 	if l.open {
 		s |= 1 << openShift
 	}
+	if l.reopened {
+		s |= 1 << reopenedShift
+	}
 	return s, true
 }
 
@@ -78,6 +83,7 @@ func (f *Fold) unpack(s state) leaf {
 	l := leaf{
 		outcome:  campaign.Outcome(s&(1<<outcomeBits-1)) ^ campaign.Pending,
 		open:     s>>openShift&1 == 1,
+		reopened: s>>reopenedShift&1 == 1,
 		attempts: int(s >> attemptShift & (1<<attemptBits - 1)),
 		index:    int(s >> indexShift & (1<<indexBits - 1)),
 	}
@@ -155,21 +161,23 @@ func (f *Fold) revert() {
 	f.undo = nil
 }
 
-// Unsettled reports whether one of n deliveries from first has a leaf that is
-// Pending or Deferred.
-func (f *Fold) Unsettled(first, n int64) bool {
-	for seq := first; seq < first+n; seq++ {
+// has reports whether one of the deliveries of a block has such a leaf.
+func (f *Fold) has(b Span, such func(leaf) bool) bool {
+	for seq := b.First; seq < b.First+b.Len; seq++ {
 		s := f.states[seq]
 		if s == elsewhere {
-			if slices.ContainsFunc(f.apart[seq], leaf.wants) {
+			if slices.ContainsFunc(f.apart[seq], such) {
 				return true
 			}
-		} else if f.unpack(s).wants() {
+		} else if such(f.unpack(s)) {
 			return true
 		}
 	}
 	return false
 }
+
+// doubtful reports whether it is not known what became of the leaf.
+func (l leaf) doubtful() bool { return l.open || l.outcome == campaign.Unknown }
 
 // wants reports whether the leaf is the runner's to try.
 func (l leaf) wants() bool { return !l.open && !l.outcome.Settled() }

@@ -54,7 +54,7 @@ func TestFoldBeyondItsBits(t *testing.T) {
 	if l := leafOf(t, f, p); l.attempts != 1<<attemptBits+10 || l.outcome != campaign.Deferred || l.ref != id {
 		t.Errorf("many attempts: %+v", l)
 	}
-	if len(f.apart) != 1 || !f.Unsettled(1, 1) || f.Unsettled(2, 0) {
+	if len(f.apart) != 1 || len(f.Wanting([]Span{{First: 1, Len: 1}})) != 1 || len(f.Wanting([]Span{{First: 2}})) != 0 {
 		t.Errorf("apart: %v", f.apart)
 	}
 

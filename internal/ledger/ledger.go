@@ -84,7 +84,8 @@ type Work = campaign.BlockResults
 // Filter selects runs; zero fields select all.
 type Filter struct {
 	Profile, Campaign string
-	Trials            bool // include trials
+	Trials            bool      // include trials
+	From, Until       time.Time // begun at From or later, and before Until
 }
 
 // Planner is the side of the ledger that plans are written to.
@@ -106,8 +107,8 @@ type Planner interface {
 
 // Worker is the side of the ledger that a runner works with.
 type Worker interface {
-	// Claim takes hold of an Open run; ErrHeld while another live process has it.
-	// Durable.
+	// Claim takes hold of an Open run, or of a Cancelled one for a person's word and
+	// notes; ErrHeld while another live process has it. Durable.
 	Claim(ctx context.Context, run string, owner string, lease time.Duration) (Hold, error)
 	// Release gives the hold back. A lost hold is no error.
 	Release(ctx context.Context, hold Hold) error
@@ -115,14 +116,20 @@ type Worker interface {
 	// Deferred (as of this call), with the results of all their leaves. Memory: one
 	// block and at most 16 bytes a delivery.
 	Work(ctx context.Context, hold Hold) iter.Seq2[Work, error]
+	// Unknown yields, as Work does, the blocks in which some leaf is Unknown. It
+	// yields those of a Cancelled run too.
+	Unknown(ctx context.Context, hold Hold) iter.Seq2[Work, error]
 	// Record writes intents and settlements as one group. Within a group
 	// settlements come first. An intent on a part that is not Pending or Deferred,
 	// or a settlement of a part without an open intent, is ErrConflict for the
-	// whole group (a person's word may settle an Unknown part: its Verdict is
-	// Accepted or Deferred and it needs no open intent of this hold). Durable,
-	// atomic. ErrClockBack when a time lies before the last record's by more than
-	// a minute.
+	// whole group, with two exceptions that need no open intent of this hold: a word
+	// about an Unknown part, whose Verdict is Accepted or Deferred, and a part that is
+	// Pending or Deferred and given up as Skipped. A cancelled run takes words only
+	// (else ErrState). Durable, atomic. ErrClockBack when a time lies before the last
+	// record's by more than a minute.
 	Record(ctx context.Context, hold Hold, settlements []Settlement, intents []Intent) error
+	// Note adds a line to the run's own history. Durable.
+	Note(ctx context.Context, hold Hold, note campaign.Note) error
 	// Cancel ends a run for good: what is Pending or Deferred becomes Skipped with
 	// "cancelled: " + reason. Unknown stays Unknown. Durable, atomic.
 	Cancel(ctx context.Context, hold Hold, reason string) error
@@ -146,6 +153,29 @@ type Reader interface {
 	// Attempts yields every intent and settlement of one delivery and its parts,
 	// in the order they were recorded.
 	Attempts(ctx context.Context, run string, seq int64) iter.Seq2[Attempt, error]
+	// Notes gives the run's own history, in the order it was recorded: what Note
+	// added, and a line for each Open, Claim and Cancel.
+	Notes(ctx context.Context, run string) ([]campaign.Note, error)
+}
+
+// Accounts is the side of the ledger on which the processes that use an upstream
+// account agree about its limits. Nothing of it is durable: it is about the present,
+// survives a kill -9 of any process, and may be forgotten when the machine stops.
+// account is any name.
+type Accounts interface {
+	// Share calls change with the account's cell as its last caller left it, nil at
+	// first, and keeps what change returns. Callers of all processes take turns.
+	// change must be quick, must not block and may be called again.
+	Share(ctx context.Context, account string, change func(cell []byte) []byte) error
+	// Place takes one of the account's n places, free of which are those that no live
+	// process has taken: at most n are taken at any time, by callers that give the same
+	// n. ok is false when all are taken; then Place also lets the other processes know
+	// that somebody waits. leave gives the place back; a process that dies gives all of
+	// its places back.
+	Place(ctx context.Context, account string, n int) (leave func(), ok bool, err error)
+	// Wanted reports whether another process found all places taken a short time ago:
+	// who holds a place for many requests gives it back between two of them.
+	Wanted(ctx context.Context, account string) (bool, error)
 }
 
 // Attempt is one entry of a delivery's history: exactly one field is set.
@@ -154,10 +184,14 @@ type Attempt struct {
 	Settlement *Settlement
 }
 
+// WantedFor is how long Wanted remembers that a process found all places taken.
+const WantedFor = time.Second
+
 // Ledger is the whole port.
 type Ledger interface {
 	Planner
 	Worker
 	Reader
+	Accounts
 	Close() error
 }

@@ -26,6 +26,12 @@ func Begun(brought campaign.Run) campaign.Run {
 	return r
 }
 
+// Noted is a note as a ledger stores it: its time to the microsecond, in UTC.
+func Noted(n campaign.Note) campaign.Note {
+	n.At = n.At.UTC().Truncate(time.Microsecond)
+	return n
+}
+
 // Extend counts a block that is to stand after what sofar counts. Its place, and
 // that of its deliveries, must be the next one.
 func Extend(sofar campaign.Totals, b *campaign.Block) (campaign.Totals, error) {
@@ -93,7 +99,9 @@ func Newer(a, b campaign.Run) int {
 func (f Filter) Selects(r campaign.Run) bool {
 	return (f.Profile == "" || f.Profile == r.Profile) &&
 		(f.Campaign == "" || f.Campaign == r.Campaign) &&
-		(f.Trials || !r.Trial)
+		(f.Trials || !r.Trial) &&
+		!r.Began.Before(f.From) &&
+		(f.Until.IsZero() || r.Began.Before(f.Until))
 }
 
 // NotOpen is the error for work on a run that is in another state than Open.

@@ -17,6 +17,7 @@ const ReasonCancelled = "cancelled: "
 type Span struct {
 	Block      int64 // Seq of the block
 	First, Len int64 // its deliveries
+	Stage      int
 }
 
 // Source reads the immutable rows of one run.
@@ -55,7 +56,7 @@ func (ls Leaves) Results(ctx context.Context, run *campaign.Run, groups *Groups)
 	for i, l := range ls {
 		r := &results[i]
 		r.Part = campaign.Part{Seq: l.seq, From: l.from, To: l.to}
-		r.Verdict.Outcome, r.Attempts = l.outcome, l.attempts
+		r.Verdict.Outcome, r.Attempts, r.Reopened = l.outcome, l.attempts, l.reopened
 		if l.ref != 0 {
 			if err := l.detail(ctx, r, groups); err != nil {
 				return nil, err

@@ -41,6 +41,7 @@ func (v View) block(ctx context.Context, span Span, groups *Groups) (campaign.Bl
 	if err != nil {
 		return campaign.BlockResults{}, err
 	}
+	block.Stage = span.Stage
 	leaves, err := v.Leaves(span)
 	if err != nil {
 		return campaign.BlockResults{}, err
@@ -50,12 +51,17 @@ func (v View) block(ctx context.Context, span Span, groups *Groups) (campaign.Bl
 }
 
 // Wanting selects the blocks with a leaf that is Pending or Deferred.
-func (f *Fold) Wanting(spans []Span) []Span {
-	var wanting []Span
+func (f *Fold) Wanting(spans []Span) []Span { return f.with(spans, leaf.wants) }
+
+// Doubtful selects the blocks with a leaf that is Unknown.
+func (f *Fold) Doubtful(spans []Span) []Span { return f.with(spans, leaf.doubtful) }
+
+func (f *Fold) with(spans []Span, such func(leaf) bool) []Span {
+	var found []Span
 	for _, s := range spans {
-		if f.Unsettled(s.First, s.Len) {
-			wanting = append(wanting, s)
+		if f.has(s, such) {
+			found = append(found, s)
 		}
 	}
-	return wanting
+	return found
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"campaign/internal/campaign"
+	"campaign/internal/ledger"
 )
 
 // AccountOptions shape an Account.
@@ -19,6 +20,10 @@ type AccountOptions struct {
 	Sender Sender
 	Tokens Tokens // nil: the account has no token that can be renewed
 	Limits campaign.Limits
+	// Shared is where all processes that use the account agree about its limits, and
+	// Name the account's name there; nil: this process is alone with it.
+	Shared ledger.Accounts
+	Name   string
 	// WaitForUpstream is how long to wait for an upstream in trouble, probing it
 	// with single requests; 0: stop at once.
 	WaitForUpstream time.Duration

@@ -23,7 +23,7 @@ import (
 
 // shaky is a ledger that fails at its nth Record, with or without the effect.
 type shaky struct {
-	ledger.Worker
+	Ledger
 	failAt int64 // 0: never
 	after  bool  // the effect is there although an error came
 	err    error
@@ -43,26 +43,26 @@ func (s *shaky) Record(ctx context.Context, h ledger.Hold, settlements []ledger.
 	s.groups = append(s.groups, len(settlements)+len(intents))
 	if s.failAt > 0 && n >= s.failAt {
 		if s.after && n == s.failAt {
-			if err := s.Worker.Record(ctx, h, settlements, intents); err != nil {
+			if err := s.Ledger.Record(ctx, h, settlements, intents); err != nil {
 				return err
 			}
 		}
 		return s.err
 	}
-	return s.Worker.Record(ctx, h, settlements, intents)
+	return s.Ledger.Record(ctx, h, settlements, intents)
 }
 
 func (s *shaky) Stopped(ctx context.Context, h ledger.Hold) (bool, error) {
 	if s.stops != nil {
 		return false, s.stops
 	}
-	return s.Worker.Stopped(ctx, h)
+	return s.Ledger.Stopped(ctx, h)
 }
 
 func (s *shaky) Work(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Work, error] {
 	return func(yield func(ledger.Work, error) bool) {
 		n := 0
-		for w, err := range s.Worker.Work(ctx, h) {
+		for w, err := range s.Ledger.Work(ctx, h) {
 			if s.work != nil && n == 1 {
 				yield(ledger.Work{}, s.work)
 				return
@@ -91,7 +91,7 @@ func TestLedgerThatFailsStopsSendingAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, 60, 1, always(reply{take: true, status: 200, body: "taken", delay: 200 * time.Millisecond}))
-				s := &shaky{Worker: b.ledger, err: errDisk}
+				s := &shaky{Ledger: b.ledger, err: errDisk}
 				sabotage(s)
 				b.job.Ledger = s
 				sum, err := b.start(t.Context())
@@ -138,7 +138,7 @@ func TestLedgerThatFailsLeavesAtOnce(t *testing.T) {
 			}
 			return r
 		}
-		l := &shaky{Worker: b.ledger, err: errDisk}
+		l := &shaky{Ledger: b.ledger, err: errDisk}
 		l.order = func(settlements []ledger.Settlement, _ []ledger.Intent) {
 			if len(settlements) > 0 {
 				l.failAt = l.records.Load()
@@ -190,7 +190,7 @@ func TestIntentIsDurableBeforeTheRequest(t *testing.T) {
 		b := newBench(t, 50, 1, nil)
 		var mu sync.Mutex
 		open, most := map[int64]bool{}, 0
-		b.job.Ledger = &shaky{Worker: b.ledger, order: func(settlements []ledger.Settlement, intents []ledger.Intent) {
+		b.job.Ledger = &shaky{Ledger: b.ledger, order: func(settlements []ledger.Settlement, intents []ledger.Intent) {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, s := range settlements {
@@ -221,7 +221,7 @@ func TestSettlementAndNextIntentShareAGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 50, 1, always(reply{take: true, status: 200, body: "taken", delay: time.Millisecond}))
 		b.account.Limits.Concurrency = 1
-		l := &shaky{Worker: b.ledger}
+		l := &shaky{Ledger: b.ledger}
 		b.job.Ledger = l
 		b.mustRun(t)
 		if len(l.groups) != 51 { // the first intent, then pairs, the last settlement
@@ -238,7 +238,7 @@ func TestHoldIsKeptAliveWhileNothingHappens(t *testing.T) {
 			}
 			return taken
 		})
-		l := &shaky{Worker: b.ledger}
+		l := &shaky{Ledger: b.ledger}
 		b.job.Ledger, b.job.Lease = l, time.Minute
 		s := b.mustRun(t)
 		empty := 0
@@ -328,7 +328,7 @@ func (c chaos) play(t *testing.T) error {
 			trouble = 0
 		}
 		process := b.ledger.Fork()
-		l := &shaky{Worker: process, err: errDisk}
+		l := &shaky{Ledger: process, err: errDisk}
 		if random.IntN(2) == 0 {
 			l.failAt, l.after = int64(1+random.IntN(40)), random.IntN(2) == 0
 		}

@@ -24,7 +24,7 @@ type Job struct {
 	Run    string
 	Owner  string        // who holds the run, for people: host and process
 	Lease  time.Duration // of the hold; 0: 2 minutes
-	Ledger ledger.Worker
+	Ledger Ledger
 
 	Account *Account
 	Target  targets.Target
@@ -37,12 +37,24 @@ type Job struct {
 	// the frozen inputs. A block that differs from the plan is ErrDiffers.
 	Messages func(ctx context.Context, block campaign.Block) ([]targets.Message, error)
 
+	// Opens gives the earliest time, not before now, at which a request may start
+	// inside the campaign's window; nil: any time. Zero: the window never opens again.
+	Opens     func(now time.Time) time.Time
+	Expires   time.Time // what is not sent by then is skipped; zero: never
+	Confirmed bool      // a person lets the run go past the stage that waits for one
+
 	Limit    int64           // recipients that this invocation may begin; 0: all
-	MaxWait  time.Duration   // longest wait for a delivery's own time; 0: 15 minutes; at least the retry's cap
+	MaxWait  time.Duration   // longest wait for a delivery's own time, and for the window; 0: 15 minutes; at least the retry's cap
 	Kill     <-chan struct{} // closed: leave at once (second signal); nil: never
 	Progress func(Event)     // called from the runner's goroutines, never concurrently; must be quick; nil: nobody watches
 	Log      *slog.Logger    // nil: silent
 	Random   func(n int64) int64
+}
+
+// Ledger is what a run needs of one.
+type Ledger interface {
+	ledger.Worker
+	ledger.Reader
 }
 
 // Defaults of a Job.

@@ -28,6 +28,9 @@ const (
 	Limit       Stop = "limit"                // Job.Limit recipients
 	Unavailable Stop = "upstream-unavailable" // rule 7
 	Token       Stop = "token"                // refused again or not renewable, rule 7
+	Aborted     Stop = "aborted"              // a threshold of Policy.Abort was passed; Detail says which
+	StageWaits  Stop = "stage-waits"          // a stage was settled and waits for a person (Job.Confirmed)
+	Closed      Stop = "window-closed"        // the window is closed for longer than MaxWait; NotBefore says until when
 	Failed      Stop = "ledger-failed"        // rule 8
 	HoldLost    Stop = "hold-lost"            // rule 8
 	Differs     Stop = "differs"              // rule 2

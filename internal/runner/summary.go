@@ -19,7 +19,8 @@ type Summary struct {
 	InFlight    int             // now; at the end those whose end the ledger did not take
 	MaxInFlight int
 	// NotBefore is the earliest time of a delivery that was left for later because
-	// the upstream asked for more patience than MaxWait; zero without.
+	// the upstream asked for more patience than MaxWait, or at which the window opens;
+	// zero without.
 	NotBefore time.Time
 }
 
@@ -33,12 +34,13 @@ const (
 	Recovered                   // the upstream answers again
 	Slowed                      // a 429 slowed the account down
 	Renewed                     // the token was renewed
+	Waiting                     // nothing may start until Until; Detail says why: the window, a stage, what the upstream asks
 )
 
 // Event is news of a run for whoever watches it.
 type Event struct {
 	Kind    EventKind
 	Summary Summary   // Progressed
-	Detail  string    // Troubled
-	Until   time.Time // Troubled
+	Detail  string    // Troubled, Waiting
+	Until   time.Time // Troubled, Waiting
 }

@@ -32,12 +32,16 @@ type store struct {
 	runs   map[string]*run
 	groups int64 // journal id of the last group of all runs
 	latest time.Time
+
+	cells  map[string][]byte
+	places map[string]*places
 }
 
 type run struct {
 	campaign.Run
 	*plan
 	journal []row
+	notes   []campaign.Note
 	token   uint64
 	asked   uint64  // the token whose holder was asked to stop
 	holder  *Ledger // nil: nobody
@@ -66,7 +70,7 @@ type hold struct {
 
 // New makes an empty store and the first handle on it.
 func New() *Ledger {
-	return (&Ledger{store: &store{runs: map[string]*run{}}}).Fork()
+	return (&Ledger{store: &store{runs: map[string]*run{}, cells: map[string][]byte{}, places: map[string]*places{}}}).Fork()
 }
 
 // Fork gives another process's handle on the same store.
@@ -88,6 +92,9 @@ func (l *Ledger) leave() {
 	defer l.store.mu.Unlock()
 	for id := range l.holds {
 		l.store.runs[id].drop(l)
+	}
+	for _, p := range l.store.places {
+		p.drop(l)
 	}
 	l.holds, l.gone = nil, true
 }
@@ -209,7 +216,7 @@ func (l *Ledger) Add(ctx context.Context, id string, blocks []campaign.Block) er
 		if r.State != campaign.Planning {
 			return ledger.Differs(id, b.Seq)
 		}
-		span := ledger.Span{Block: b.Seq, First: totals.Requests, Len: int64(len(b.Deliveries))}
+		span := ledger.Span{Block: b.Seq, First: totals.Requests, Len: int64(len(b.Deliveries)), Stage: b.Stage}
 		if totals, err = ledger.Extend(totals, b); err != nil {
 			return err
 		}
@@ -235,8 +242,13 @@ func (l *Ledger) Open(ctx context.Context, id string, totals campaign.Totals) er
 	}
 	if r.State == campaign.Planning {
 		r.State, r.Totals = campaign.Open, totals
+		r.note(campaign.NoteOpened, "", "")
 	}
 	return nil
+}
+
+func (r *run) note(kind, by, text string) {
+	r.notes = append(r.notes, ledger.Noted(campaign.Note{At: time.Now(), Kind: kind, By: by, Text: text}))
 }
 
 // Run implements ledger.Reader.

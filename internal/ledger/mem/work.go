@@ -22,7 +22,7 @@ func (l *Ledger) Claim(ctx context.Context, id string, owner string, _ time.Dura
 	if r.holder != nil {
 		return ledger.Hold{}, ledger.Because(ledger.ErrHeld, "run %s is held by %s", id, r.owner)
 	}
-	if r.State != campaign.Open {
+	if r.State == campaign.Planning {
 		return ledger.Hold{}, ledger.NotOpen(id, r.State)
 	}
 	fold, err := r.fold()
@@ -32,6 +32,7 @@ func (l *Ledger) Claim(ctx context.Context, id string, owner string, _ time.Dura
 	r.token++
 	r.holder, r.owner = l, owner
 	l.holds[id] = &hold{token: r.token, fold: fold}
+	r.note(campaign.NoteClaimed, owner, "")
 	return ledger.Hold{Run: id, Token: r.token}, nil
 }
 
@@ -80,23 +81,37 @@ func (l *Ledger) Release(ctx context.Context, h ledger.Hold) error {
 // Work implements ledger.Worker.
 func (l *Ledger) Work(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Work, error] {
 	return func(yield func(ledger.Work, error) bool) {
-		view, err := l.work(ctx, h)
-		if err != nil {
-			yield(ledger.Work{}, err)
-			return
-		}
-		view.All(ctx)(yield)
+		l.yield(ctx, h, false, yield)
 	}
 }
 
-func (l *Ledger) work(ctx context.Context, h ledger.Hold) (ledger.View, error) {
+// Unknown implements ledger.Worker.
+func (l *Ledger) Unknown(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Work, error] {
+	return func(yield func(ledger.Work, error) bool) {
+		l.yield(ctx, h, true, yield)
+	}
+}
+
+func (l *Ledger) yield(ctx context.Context, h ledger.Hold, doubtful bool, yield func(ledger.Work, error) bool) {
+	view, err := l.work(ctx, h, doubtful)
+	if err != nil {
+		yield(ledger.Work{}, err)
+		return
+	}
+	view.All(ctx)(yield)
+}
+
+func (l *Ledger) work(ctx context.Context, h ledger.Hold, doubtful bool) (ledger.View, error) {
 	r, mine, leave, err := l.held(ctx, h)
 	if err != nil {
 		return ledger.View{}, err
 	}
 	defer leave()
 	view := ledger.View{Run: r.copy(), Source: source{l.store, r}}
-	if r.State == campaign.Open {
+	switch {
+	case doubtful:
+		view.Spans = mine.fold.Doubtful(r.spans)
+	case r.State == campaign.Open:
 		view.Spans = mine.fold.Wanting(r.spans)
 	}
 	view.Leaves = func(s ledger.Span) (ledger.Leaves, error) {
@@ -117,10 +132,12 @@ func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger
 		return err
 	}
 	defer leave()
-	if r.State != campaign.Open {
-		return ledger.NotOpen(h.Run, r.State)
-	}
 	group := ledger.Group{Settlements: settlements, Intents: intents}
+	if r.State != campaign.Open {
+		if err := mine.fold.OnlyWords(h.Run, &group); err != nil {
+			return err
+		}
+	}
 	if group.Empty() {
 		return nil
 	}
@@ -160,6 +177,7 @@ func (l *Ledger) Cancel(ctx context.Context, h ledger.Hold, reason string) error
 	}
 	defer leave()
 	if r.State == campaign.Open {
+		r.note(campaign.NoteCancelled, r.owner, reason)
 		r.State, r.Reason = campaign.Cancelled, reason
 	}
 	return nil

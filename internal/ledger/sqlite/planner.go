@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"time"
 
 	"campaign/internal/campaign"
 	"campaign/internal/ledger"
@@ -162,8 +164,8 @@ func (r *run) add(ctx context.Context, tx *sql.Tx, b *campaign.Block) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO blocks (id, first, deliveries, digest, packed) VALUES (?, ?, ?, ?, ?)",
-		blockID(r.num, b.Seq), first, len(b.Deliveries), b.Digest[:], packed)
+	_, err = tx.ExecContext(ctx, "INSERT INTO blocks (id, first, deliveries, digest, packed, stage) VALUES (?, ?, ?, ?, ?, ?)",
+		blockID(r.num, b.Seq), first, len(b.Deliveries), b.Digest[:], packed, b.Stage)
 	r.added = added
 	return err
 }
@@ -187,7 +189,7 @@ func (l *Ledger) Open(ctx context.Context, id string, totals campaign.Totals) er
 		if _, err := tx.ExecContext(ctx, "UPDATE runs SET state = ? WHERE num = ?", campaign.Open, r.num); err != nil {
 			return err
 		}
-		return note(ctx, tx, r.num, 0, kindOpened, "")
+		return note(ctx, tx, r.num, 0, kindNoted, campaign.Note{At: time.Now(), Kind: campaign.NoteOpened})
 	})
 	if err != nil || !opened {
 		return err
@@ -197,9 +199,13 @@ func (l *Ledger) Open(ctx context.Context, id string, totals campaign.Totals) er
 
 // note writes a journal row that is no group. It moves the high-water mark, so
 // that an older copy of the ledger is noticed.
-func note(ctx context.Context, tx *sql.Tx, num int64, token uint64, kind int, text string) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO journal (run, token, kind, at, detail)
-		VALUES (?, ?, ?, coalesce((SELECT at FROM journal ORDER BY id DESC LIMIT 1), 0), ?)`, num, token, kind, []byte(text))
+func note(ctx context.Context, tx *sql.Tx, num int64, token uint64, kind int, n campaign.Note) error {
+	text, err := json.Marshal(ledger.Noted(n))
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO journal (run, token, kind, at, detail)
+		VALUES (?, ?, ?, coalesce((SELECT at FROM journal ORDER BY id DESC LIMIT 1), 0), ?)`, num, token, kind, text)
 	return err
 }
 

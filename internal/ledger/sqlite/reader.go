@@ -46,13 +46,13 @@ func (r *Reader) snapshot(ctx context.Context, id string, folded bool) (*snapsho
 
 func spansOf(ctx context.Context, q querier, r *run) ([]ledger.Span, error) {
 	first, last := blockIDs(r.num)
-	rows, err := q.QueryContext(ctx, "SELECT id, first, deliveries FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
+	rows, err := q.QueryContext(ctx, "SELECT id, first, deliveries, stage FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
 	if err != nil {
 		return nil, told("reading the plan", err)
 	}
 	next := int64(0)
 	spans, err := scanAll(rows, func(scan func(...any) error) (s ledger.Span, err error) {
-		if err := scan(&s.Block, &s.First, &s.Len); err != nil {
+		if err := scan(&s.Block, &s.First, &s.Len, &s.Stage); err != nil {
 			return s, err
 		}
 		s.Block -= first

@@ -124,7 +124,7 @@ func (r *Reader) Runs(ctx context.Context, filter ledger.Filter) iter.Seq2[campa
 			return
 		}
 		for _, found := range all {
-			if !yield(found.Run, nil) {
+			if filter.Selects(found.Run) && !yield(found.Run, nil) {
 				return
 			}
 		}

@@ -12,16 +12,16 @@ import (
 
 const (
 	applicationID = 0x43414d50 // "CAMP" (https://www.sqlite.org/fileformat.html, The Database Header)
-	schemaVersion = 1          // user_version
+	schemaVersion = 2          // user_version
 )
 
-// schema of version 1. A block's id is its run's number in the upper 32 bits and
+// schema of version 2. A block's id is its run's number in the upper 32 bits and
 // its Seq in the lower: sequential, so the table only ever grows at one place a
 // run. The journal is append-only; its id orders all records of all runs.
 const schema = `
 PRAGMA page_size = 4096;
 PRAGMA application_id = 1128353104;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 CREATE TABLE ledger (
 	one     INTEGER PRIMARY KEY CHECK (one = 1),
 	id      TEXT NOT NULL,              -- random: which ledger this is, copies included
@@ -72,7 +72,8 @@ CREATE TABLE blocks (
 	first      INTEGER NOT NULL,        -- Seq of its first delivery
 	deliveries INTEGER NOT NULL,
 	digest     BLOB NOT NULL,
-	packed     BLOB NOT NULL
+	packed     BLOB NOT NULL,
+	stage      INTEGER NOT NULL DEFAULT 0 -- since version 2
 ) STRICT;
 CREATE TABLE journal (
 	id     INTEGER PRIMARY KEY,
@@ -88,12 +89,13 @@ CREATE INDEX journal_run ON journal (run);
 
 // Kinds of journal rows. Values are stored: they never change their number.
 const (
-	kindGroup = iota
-	kindOpened
-	kindClaimed
-	kindCancelled
-	kindExported // of no run
-	kindImported // of no run
+	kindGroup     = iota
+	kindOpened    // this and the next two: of version 1, now kindNoted
+	kindClaimed   // detail: the owner
+	kindCancelled // detail: the reason
+	kindExported  // of no run
+	kindImported  // of no run
+	kindNoted     // detail: a campaign.Note; since version 2
 )
 
 // tables are the parts of schema, as sqlite_schema counts them without its own.

@@ -54,6 +54,8 @@ type Ledger struct {
 	insert  *sql.Stmt   // of a group, on writer
 	self    fs.FileInfo // of the file, to notice that another stands in its place
 
+	accounts accounts
+
 	mu    sync.Mutex
 	holds map[string]*hold // by run
 	plans map[string]int64 // number of the run that this process began, by ID
@@ -143,6 +145,9 @@ func openFile(ctx context.Context, file, project string) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{db: db, file: file}
+	if err := migrate(ctx, file); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	if err := r.ready(ctx, project); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -182,8 +187,14 @@ func (l *Ledger) Close() error {
 		failures = append(failures, h.lock.Unlock())
 		h.mu.Unlock()
 	}
-	failures = append(failures, l.planner.Close(), l.writer.Close(), l.Reader.Close())
+	failures = append(failures, l.accounts.close(), l.planner.Close(), l.writer.Close(), l.Reader.Close())
 	return told("closing the ledger", errors.Join(failures...))
+}
+
+func (l *Ledger) isShut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.holds == nil
 }
 
 // errShut is what a closed handle answers.

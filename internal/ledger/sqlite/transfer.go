@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -102,7 +103,7 @@ func setClosed(ctx context.Context, file string, closed bool, kind int) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE runs SET token = token + 1"); err != nil {
 			return err
 		}
-		return note(ctx, tx, 0, 0, kind, "")
+		return note(ctx, tx, 0, 0, kind, campaign.Note{At: time.Now()})
 	})
 	return told(doing, errors.Join(err, db.Close()))
 }

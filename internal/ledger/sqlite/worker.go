@@ -67,14 +67,14 @@ func (l *Ledger) claim(ctx context.Context, id, owner string) (*hold, error) {
 		if h.run, err = runOf(ctx, tx, id); err != nil {
 			return err
 		}
-		if h.run.State != campaign.Open {
+		if h.run.State == campaign.Planning {
 			return ledger.NotOpen(id, h.run.State)
 		}
 		h.run.token++
 		if _, err := tx.ExecContext(ctx, "UPDATE runs SET token = ?, owner = ? WHERE num = ?", h.run.token, owner, h.run.num); err != nil {
 			return err
 		}
-		return note(ctx, tx, h.run.num, h.run.token, kindClaimed, owner)
+		return note(ctx, tx, h.run.num, h.run.token, kindNoted, campaign.Note{At: time.Now(), Kind: campaign.NoteClaimed, By: owner})
 	})
 	if err != nil {
 		return nil, err
@@ -147,16 +147,27 @@ func (l *Ledger) Release(ctx context.Context, h ledger.Hold) error {
 // block is yielded.
 func (l *Ledger) Work(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Work, error] {
 	return func(yield func(ledger.Work, error) bool) {
-		view, err := l.work(ctx, h)
-		if err != nil {
-			yield(ledger.Work{}, err)
-			return
-		}
-		view.All(ctx)(yield)
+		l.yield(ctx, h, false, yield)
 	}
 }
 
-func (l *Ledger) work(ctx context.Context, h ledger.Hold) (ledger.View, error) {
+// Unknown implements ledger.Worker.
+func (l *Ledger) Unknown(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Work, error] {
+	return func(yield func(ledger.Work, error) bool) {
+		l.yield(ctx, h, true, yield)
+	}
+}
+
+func (l *Ledger) yield(ctx context.Context, h ledger.Hold, doubtful bool, yield func(ledger.Work, error) bool) {
+	view, err := l.work(ctx, h, doubtful)
+	if err != nil {
+		yield(ledger.Work{}, err)
+		return
+	}
+	view.All(ctx)(yield)
+}
+
+func (l *Ledger) work(ctx context.Context, h ledger.Hold, doubtful bool) (ledger.View, error) {
 	mine, err := l.holding(ctx, h)
 	if err != nil {
 		return ledger.View{}, err
@@ -170,7 +181,10 @@ func (l *Ledger) work(ctx context.Context, h ledger.Hold) (ledger.View, error) {
 		return ledger.View{}, err
 	}
 	view := ledger.View{Run: r.Run, Source: source{l.Reader, mine.run.num}}
-	if r.State == campaign.Open {
+	switch {
+	case doubtful:
+		view.Spans = mine.fold.Doubtful(mine.spans)
+	case r.State == campaign.Open:
 		view.Spans = mine.fold.Wanting(mine.spans)
 	}
 	view.Leaves = func(s ledger.Span) (ledger.Leaves, error) {
@@ -199,11 +213,12 @@ func (l *Ledger) refold(ctx context.Context, h *hold) error {
 	return err
 }
 
-// insertGroup appends a group if the token is the run's last and the run is open.
+// insertGroup appends a group if the token is the run's last and the run is still
+// in the state that the group was checked for.
 // One statement is one transaction, so the check and the row are one.
 const insertGroup = `INSERT INTO journal (run, token, kind, at, record, detail)
 	SELECT num, token, 0, max(?1, coalesce((SELECT at FROM journal ORDER BY id DESC LIMIT 1), ?1)), ?2, ?3
-	FROM runs WHERE num = ?4 AND token = ?5 AND state = 1
+	FROM runs WHERE num = ?4 AND token = ?5 AND state = ?8
 	AND ?6 >= coalesce((SELECT at FROM journal ORDER BY id DESC LIMIT 1), ?6) - ?7`
 
 // Record implements ledger.Worker.
@@ -221,6 +236,11 @@ func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger
 	if err := l.refold(ctx, mine); err != nil {
 		return err
 	}
+	if mine.run.State != campaign.Open {
+		if err := mine.fold.OnlyWords(h.Run, &group); err != nil {
+			return err
+		}
+	}
 	if err := mine.fold.Check(h.Token, &group, l.size(ctx, mine)); err != nil {
 		return mine.because(ctx, l.db, time.Time{}, err)
 	}
@@ -231,7 +251,7 @@ func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger
 	earliest, latest := group.Bounds()
 	// Not given up half-way: its effect would be in doubt.
 	done, err := l.insert.ExecContext(context.WithoutCancel(ctx), latest.UnixMicro(), record, detail,
-		mine.run.num, h.Token, earliest.UnixMicro(), ledger.ClockSlack.Microseconds())
+		mine.run.num, h.Token, earliest.UnixMicro(), ledger.ClockSlack.Microseconds(), mine.run.State)
 	if err != nil {
 		mine.fold = nil
 		return told("recording", err)
@@ -263,7 +283,7 @@ func (h *hold) because(ctx context.Context, q querier, earliest time.Time, own e
 	if err != nil {
 		return err
 	}
-	if r.State != campaign.Open {
+	if r.State != h.run.State {
 		return ledger.NotOpen(h.run.ID, r.State)
 	}
 	if earliest.IsZero() {
@@ -304,11 +324,12 @@ func (l *Ledger) Cancel(ctx context.Context, h ledger.Hold, reason string) error
 		if _, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, reason = ? WHERE num = ?", campaign.Cancelled, reason, r.num); err != nil {
 			return err
 		}
-		return note(ctx, tx, r.num, r.token, kindCancelled, reason)
+		return note(ctx, tx, r.num, r.token, kindNoted, campaign.Note{At: time.Now(), Kind: campaign.NoteCancelled, By: r.owner, Text: reason})
 	})
 	if err != nil {
 		return err
 	}
+	mine.run.State = campaign.Cancelled
 	return l.raiseMark(ctx)
 }
 
