@@ -176,7 +176,7 @@ func TestLedgerThatFailsDuringAStop(t *testing.T) {
 			}
 		}
 		b.job.Target = tokenLetter{letter{url: "http://127.0.0.1:1/"}}
-		l.Worker, b.job.Ledger = b.ledger, l
+		l.Ledger, b.job.Ledger = b.ledger, l
 		s, err := b.start(t.Context())
 		if s.Stop != Failed || !errors.Is(err, ErrLedger) || s.InFlight == 0 {
 			t.Errorf("%+v, %v", s, err)
