@@ -100,6 +100,7 @@ func TestLoadCampaignWhole(t *testing.T) {
 		Policy: campaign.Policy{
 			Batch: 50, Rate: campaign.Rate{N: 20, Per: time.Minute}, Concurrency: 8, Timeout: 90 * time.Second,
 			Retry: campaign.Retry{Attempts: 3, Base: 500 * time.Millisecond, Cap: 10 * time.Second}, MaxRecipients: 5000,
+			Expires: 24 * time.Hour, Abort: campaign.DefaultAbort(),
 		},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
