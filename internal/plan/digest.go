@@ -11,7 +11,9 @@ import (
 	"hash"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"campaign/internal/campaign"
 )
@@ -166,8 +168,57 @@ func (d *digester) campaign(c *campaign.Campaign) error {
 		int64(pol.Retry.Attempts), int64(pol.Retry.Base), int64(pol.Retry.Cap), int64(pol.MaxRecipients)} {
 		d.number("policy", n)
 	}
+	d.guards(pol)
 	return nil
 }
+
+// What a file said by silence when guards came to be: neither value may change
+// with the defaults, or runs under way would look like others.
+const unsaidExpires = 24 * time.Hour
+
+var unsaidAbort = campaign.Abort{Failed: campaign.Threshold{Count: 20, Share: 0.20}, Unknown: campaign.Threshold{Count: 10, Share: 0.05}}
+
+// guards adds the rest of the policy. All of it is in, like the pace and the
+// retries above: stages decide which recipients share requests, resend and expiry
+// who gets something twice or not at all, window and thresholds when and how far
+// it goes out, and all of them are what a reviewer of the file agreed to. A value
+// is only written where it is not what a file without the key means, so that runs
+// from before there were these keys keep their digests.
+func (d *digester) guards(pol *campaign.Policy) {
+	if pol.Resend {
+		d.flag("resend", true)
+	}
+	if pol.Expires != unsaidExpires {
+		d.number("expires", int64(pol.Expires))
+	}
+	if w := pol.Window; w != nil {
+		d.number("window", int64(len(w.Open)))
+		for _, s := range w.Open {
+			d.number("from", int64(s.From))
+			d.number("to", int64(s.To))
+		}
+		for _, open := range w.Days {
+			d.flag("day", open)
+		}
+	}
+	if pol.Abort != unsaidAbort {
+		for _, t := range []campaign.Threshold{pol.Abort.Failed, pol.Abort.Unknown} {
+			d.number("count", t.Count)
+			d.share(t.Share)
+		}
+	}
+	if len(pol.Stages) > 0 {
+		d.number("stages", int64(len(pol.Stages)))
+	}
+	for _, s := range pol.Stages {
+		d.number("upto", s.Upto)
+		d.share(s.Share)
+		d.number("wait", int64(s.Wait))
+		d.flag("confirm", s.Confirm)
+	}
+}
+
+func (d *digester) share(v float64) { d.text("share", strconv.FormatFloat(v, 'g', -1, 64)) }
 
 func (d *digester) exclusions(label string, es []campaign.Exclusion) {
 	d.number(label, int64(len(es)))

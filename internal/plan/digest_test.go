@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"campaign/internal/campaign"
 	"campaign/internal/recipients"
@@ -50,7 +51,12 @@ func TestDigestIsTheSame(t *testing.T) {
 		"the file's name": func(s *Spec) { s.Campaign.File = "other.yaml" },
 		"time of the run": func(s *Spec) { s.Occurrence.Time = s.Occurrence.Time.AddDate(1, 0, 0) },
 		"order of keys":   func(s *Spec) { s.Campaign.Channel.Raw.JSON = []byte(`{"from":"统计局","type":"zqt.message"}`) },
-		"order of only":   func(s *Spec) { s.Account.Only = []string{"b", "a", "b"} },
+		"guards as they are without keys": func(s *Spec) {
+			p := &s.Campaign.Policy
+			p.Expires, p.Stages = 24*time.Hour, []campaign.Stage{}
+			p.Abort = campaign.Abort{Failed: campaign.Threshold{Count: 20, Share: 20.0 / 100}, Unknown: campaign.Threshold{Count: 10, Share: 5.0 / 100}}
+		},
+		"order of only": func(s *Spec) { s.Account.Only = []string{"b", "a", "b"} },
 		"limits, secret's place": func(s *Spec) {
 			s.Account.Raw.JSON = []byte(`{"headers":{"x":"6"},"system":"zqt","app":{"id":"x"},"token":{"file":"/run/token"},"only":["a","b"],"suppress":[{"file":"never.csv"}],"timeout":"5s","proxy":"http://127.0.0.1:1","ca_file":"x","not_accepted":[503]}`)
 		},
@@ -91,7 +97,30 @@ func TestDigestDiffers(t *testing.T) {
 		"exclude as":   func(s *Spec) { c(s).Recipients.Exclude[0].Columns = nil },
 		"batch":        func(s *Spec) { c(s).Policy.Batch = 7 },
 		"cap":          func(s *Spec) { c(s).Policy.MaxRecipients = 7 },
-		"account":      func(s *Spec) { s.Account.Raw.JSON = []byte(`{"system":"zqt","app":{"id":"y"}}`) },
+		"resend":       func(s *Spec) { c(s).Policy.Resend = true },
+		"expires":      func(s *Spec) { c(s).Policy.Expires = time.Hour },
+		"never":        func(s *Spec) { c(s).Policy.Expires = 0 },
+		"window": func(s *Spec) {
+			c(s).Policy.Window = &campaign.Window{Open: []campaign.Span{{From: 510, To: 1200}}}
+		},
+		"window's end": func(s *Spec) {
+			c(s).Policy.Window = &campaign.Window{Open: []campaign.Span{{From: 510, To: 1201}}}
+		},
+		"window's days": func(s *Spec) {
+			c(s).Policy.Window = &campaign.Window{Open: []campaign.Span{{From: 510, To: 1200}}, Days: [7]bool{1: true}}
+		},
+		"failed count":  func(s *Spec) { c(s).Policy.Abort.Failed.Count++ },
+		"failed share":  func(s *Spec) { c(s).Policy.Abort.Failed.Share = 0.21 },
+		"unknown count": func(s *Spec) { c(s).Policy.Abort.Unknown.Count++ },
+		"unknown share": func(s *Spec) { c(s).Policy.Abort.Unknown.Share = 0.06 },
+		"a stage":       func(s *Spec) { c(s).Policy.Stages = []campaign.Stage{{Upto: 20, Confirm: true}} },
+		"its end":       func(s *Spec) { c(s).Policy.Stages = []campaign.Stage{{Upto: 21, Confirm: true}} },
+		"its share":     func(s *Spec) { c(s).Policy.Stages = []campaign.Stage{{Share: 0.1, Confirm: true}} },
+		"its wait":      func(s *Spec) { c(s).Policy.Stages = []campaign.Stage{{Upto: 20, Wait: time.Minute}} },
+		"two stages": func(s *Spec) {
+			c(s).Policy.Stages = []campaign.Stage{{Upto: 20, Confirm: true}, {Upto: 21, Confirm: true}}
+		},
+		"account": func(s *Spec) { s.Account.Raw.JSON = []byte(`{"system":"zqt","app":{"id":"y"}}`) },
 		"a sender called file": func(s *Spec) {
 			s.Account.Raw.JSON = []byte(`{"senders":{"file":{"userid":"a"}}}`)
 		},
