@@ -76,7 +76,8 @@ type Note struct {
 
 // The kinds of notes. They are stored in ledgers: they never change.
 const (
-	NoteOpened    = "opened"    // planned as a whole; Text: the git commit, where it is known
+	NoteOpened    = "opened"    // planned as a whole
+	NotePlanned   = "planned"   // Text: the git commit that the run was planned from
 	NoteClaimed   = "claimed"   // an invocation began
 	NoteEnded     = "ended"     // an invocation ended; Text: why
 	NoteCancelled = "cancelled" // Text: the reason
@@ -194,7 +195,7 @@ type Result struct {
 	Attempts int
 	At       time.Time // of the last settlement; of the last intent when that has none; zero when never tried
 	// Reopened: an unknown outcome of it was made deferred, by a person's word or by
-	// `unknown: resend`, which does so once.
+	// `unknown: resend`, which does so once. The parts of a split inherit it.
 	Reopened bool
 }
 

@@ -72,12 +72,9 @@ func (f *Fold) settle(s *Settlement, index int, size Size) error {
 	if !found {
 		return conflict("a settlement of", s.Part, "which is no delivery or part of this run")
 	}
-	to := s.Verdict.Outcome
-	own := l.open && l.ref >= f.since
-	// A person's word closes what was left unknown (design: delivery, rule 5).
-	word := l.doubtful() && (to == campaign.Accepted || to == campaign.Deferred)
-	given := l.wants() && to == campaign.Skipped // up, without an attempt
-	if !own && !word && !given {
+	to, own := s.Verdict.Outcome, f.own(l, f.token)
+	givenUp := l.wants() && to == campaign.Skipped
+	if !own && !givenUp && !word(l, to) {
 		return conflict("a settlement of", s.Part, "as "+to.String()+", which is "+l.word()+" and has no open attempt of this hold")
 	}
 	if to == campaign.Pending || to > campaign.Superseded {
@@ -87,7 +84,7 @@ func (f *Fold) settle(s *Settlement, index int, size Size) error {
 		return conflict("a settlement of", s.Part, fmt.Sprintf("as %s with %d children", to, len(s.Children)))
 	}
 	if to == campaign.Superseded {
-		return f.split(s, size)
+		return f.split(s, l.reopened, size)
 	}
 	l.reopened = l.reopened || !own && to == campaign.Deferred
 	l.open, l.outcome, l.ref, l.index = false, to, f.last, index
@@ -95,24 +92,27 @@ func (f *Fold) settle(s *Settlement, index int, size Size) error {
 	return nil
 }
 
-// OnlyWords fails with ErrState unless g is nothing but a person's word about
-// Unknown parts: all that a cancelled run takes.
-func (f *Fold) OnlyWords(run string, g *Group) error {
+// word reports whether a leaf can be settled so by a word about it: what was left
+// unknown is closed that way (design: delivery, rule 5).
+func word(l leaf, to campaign.Outcome) bool {
+	return (l.open || l.outcome == campaign.Unknown) && (to == campaign.Accepted || to == campaign.Deferred)
+}
+
+// Words reports whether g is nothing but words about Unknown parts: all that a
+// cancelled run takes.
+func (f *Fold) Words(g *Group) bool {
 	for i := range g.Settlements {
-		l, found := f.find(g.Settlements[i].Part)
-		if !found || !l.doubtful() {
-			return NotOpen(run, campaign.Cancelled)
+		s := &g.Settlements[i]
+		if l, found := f.find(s.Part); !found || !word(l, s.Verdict.Outcome) {
+			return false
 		}
 	}
-	if len(g.Intents) > 0 {
-		return NotOpen(run, campaign.Cancelled)
-	}
-	return nil
+	return len(g.Intents) == 0
 }
 
 // split puts pending children in the place of a part. There are two at least,
 // none is empty, and they cover it in order.
-func (f *Fold) split(s *Settlement, size Size) error {
+func (f *Fold) split(s *Settlement, reopened bool, size Size) error {
 	end := s.Part.To
 	if s.Part.Whole() {
 		end = s.Children[len(s.Children)-1].To
@@ -129,7 +129,7 @@ func (f *Fold) split(s *Settlement, size Size) error {
 		if c.Seq != s.Part.Seq || c.From != next || c.To <= c.From {
 			return conflict("a split of", s.Part, "into children that do not cover it in order")
 		}
-		children[i] = leaf{from: c.From, to: c.To, outcome: campaign.Pending}
+		children[i] = leaf{from: c.From, to: c.To, outcome: campaign.Pending, reopened: reopened}
 		next = c.To
 	}
 	if next != end || len(children) < 2 {

@@ -176,8 +176,18 @@ func (f *Fold) has(b Span, such func(leaf) bool) bool {
 	return false
 }
 
-// doubtful reports whether it is not known what became of the leaf.
-func (l leaf) doubtful() bool { return l.open || l.outcome == campaign.Unknown }
+// own reports whether the leaf is being tried by the hold of token.
+func (f *Fold) own(l leaf, token uint64) bool {
+	return l.open && token == f.token && l.ref >= f.since
+}
+
+// lost reports whether it is not known what became of the leaf, and the hold of
+// token will not hear it any more.
+func (f *Fold) lost(token uint64) func(leaf) bool {
+	return func(l leaf) bool {
+		return l.open && !f.own(l, token) || !l.open && l.outcome == campaign.Unknown
+	}
+}
 
 // wants reports whether the leaf is the runner's to try.
 func (l leaf) wants() bool { return !l.open && !l.outcome.Settled() }

@@ -13,7 +13,7 @@
 //   - Planning is idempotent: Begin and Add may be repeated with the same values by
 //     anybody; with other values they fail with ErrConflict and change nothing.
 //   - Claiming is exclusive and leased: of all processes one holds a run. Each Claim
-//     gives a new token, higher than all before. Record, Seal and Cancel compare it and
+//     gives a new token, higher than all before. Record, Note and Cancel compare it and
 //     fail with ErrHoldLost when a later Claim took the run.
 //   - An attempt exists for the ledger from the Record that holds its Intent. An intent
 //     without a settlement reads as Unknown, always (rule 5).
@@ -116,19 +116,23 @@ type Worker interface {
 	// Deferred (as of this call), with the results of all their leaves. Memory: one
 	// block and at most 16 bytes a delivery.
 	Work(ctx context.Context, hold Hold) iter.Seq2[Work, error]
-	// Unknown yields, as Work does, the blocks in which some leaf is Unknown. It
-	// yields those of a Cancelled run too.
+	// Unknown yields, as Work does, the blocks in which some leaf is Unknown, with the
+	// results of those leaves alone, in cancelled runs too. Attempts of this hold that
+	// have no settlement yet are not among them: they are under way.
 	Unknown(ctx context.Context, hold Hold) iter.Seq2[Work, error]
 	// Record writes intents and settlements as one group. Within a group
 	// settlements come first. An intent on a part that is not Pending or Deferred,
-	// or a settlement of a part without an open intent, is ErrConflict for the
-	// whole group, with two exceptions that need no open intent of this hold: a word
-	// about an Unknown part, whose Verdict is Accepted or Deferred, and a part that is
-	// Pending or Deferred and given up as Skipped. A cancelled run takes words only
-	// (else ErrState). Durable, atomic. ErrClockBack when a time lies before the last
-	// record's by more than a minute.
+	// or a settlement of a part without an open intent of this hold, is ErrConflict
+	// for the whole group, with two exceptions that need none: a word about an
+	// Unknown part, whose Verdict is Accepted or Deferred, and a part that is Pending
+	// or Deferred and given up as Skipped. A word of Deferred makes the part Reopened,
+	// and so the parts it is split into; a Deferred that settles an own attempt does
+	// not. A cancelled run takes words only (else ErrState), and what they make
+	// Deferred reads as Skipped there. Durable, atomic. ErrClockBack when a time lies
+	// before the last record's by more than a minute.
 	Record(ctx context.Context, hold Hold, settlements []Settlement, intents []Intent) error
-	// Note adds a line to the run's own history. Durable.
+	// Note adds a line to the run's own history, of cancelled runs too. Its time is
+	// whatever the caller says. Durable, atomic.
 	Note(ctx context.Context, hold Hold, note campaign.Note) error
 	// Cancel ends a run for good: what is Pending or Deferred becomes Skipped with
 	// "cancelled: " + reason. Unknown stays Unknown. Durable, atomic.
@@ -154,7 +158,8 @@ type Reader interface {
 	// in the order they were recorded.
 	Attempts(ctx context.Context, run string, seq int64) iter.Seq2[Attempt, error]
 	// Notes gives the run's own history, in the order it was recorded: what Note
-	// added, and a line for each Open, Claim and Cancel.
+	// added, and a line for each Open (without By), Claim (By its owner) and Cancel (By
+	// the owner of the hold, Text its reason) that had an effect.
 	Notes(ctx context.Context, run string) ([]campaign.Note, error)
 }
 
@@ -164,17 +169,20 @@ type Reader interface {
 // account is any name.
 type Accounts interface {
 	// Share calls change with the account's cell as its last caller left it, nil at
-	// first, and keeps what change returns. Callers of all processes take turns.
-	// change must be quick, must not block and may be called again.
+	// first, and keeps what change returns, at most CellLimit bytes. Callers of all
+	// processes take turns. change must be quick, must not block and may be called
+	// again.
 	Share(ctx context.Context, account string, change func(cell []byte) []byte) error
 	// Place takes one of the account's n places, free of which are those that no live
 	// process has taken: at most n are taken at any time, by callers that give the same
-	// n. ok is false when all are taken; then Place also lets the other processes know
-	// that somebody waits. leave gives the place back; a process that dies gives all of
-	// its places back.
+	// n. It does not wait: ok is false when all are taken; then Place also lets the
+	// processes that took them know that somebody waits. leave gives the place back, and
+	// may be called again; Close, and a process's death, give all of its places back.
 	Place(ctx context.Context, account string, n int) (leave func(), ok bool, err error)
-	// Wanted reports whether another process found all places taken a short time ago:
-	// who holds a place for many requests gives it back between two of them.
+	// Wanted reports whether another process found all places taken a short time ago
+	// (WantedFor), and got none since: who holds a place for many requests gives it
+	// back between two of them. A process that took all of them itself is not told of
+	// its own waiting, and others need not be.
 	Wanted(ctx context.Context, account string) (bool, error)
 }
 
@@ -183,6 +191,9 @@ type Attempt struct {
 	Intent     *Intent
 	Settlement *Settlement
 }
+
+// CellLimit is the size of an account's cell at most, in bytes.
+const CellLimit = 4000
 
 // WantedFor is how long Wanted remembers that a process found all places taken.
 const WantedFor = time.Second

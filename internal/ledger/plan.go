@@ -26,9 +26,13 @@ func Begun(brought campaign.Run) campaign.Run {
 	return r
 }
 
-// Noted is a note as a ledger stores it: its time to the microsecond, in UTC.
+// Noted is a note as a ledger stores it: its time to the microsecond, in UTC, and
+// its texts in valid UTF-8.
 func Noted(n campaign.Note) campaign.Note {
 	n.At = n.At.UTC().Truncate(time.Microsecond)
+	for _, text := range []*string{&n.Kind, &n.By, &n.Text} {
+		*text = strings.ToValidUTF8(*text, "\uFFFD")
+	}
 	return n
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 
 	"campaign/internal/campaign"
 )
@@ -47,6 +48,12 @@ func (f *Fold) Leaves(s Span) Leaves {
 		}
 	}
 	return leaves
+}
+
+// UnknownLeaves copies those leaves of a block for which Unknown selects it.
+func (f *Fold) UnknownLeaves(token uint64, s Span) Leaves {
+	lost := f.lost(token)
+	return slices.DeleteFunc(f.Leaves(s), func(l placed) bool { return !lost(l.leaf) })
 }
 
 // Results looks up the details of leaves. In a cancelled run what wants an

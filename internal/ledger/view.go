@@ -53,8 +53,9 @@ func (v View) block(ctx context.Context, span Span, groups *Groups) (campaign.Bl
 // Wanting selects the blocks with a leaf that is Pending or Deferred.
 func (f *Fold) Wanting(spans []Span) []Span { return f.with(spans, leaf.wants) }
 
-// Doubtful selects the blocks with a leaf that is Unknown.
-func (f *Fold) Doubtful(spans []Span) []Span { return f.with(spans, leaf.doubtful) }
+// Unknown selects the blocks with a leaf that is Unknown, and is not being tried by
+// the hold of token.
+func (f *Fold) Unknown(token uint64, spans []Span) []Span { return f.with(spans, f.lost(token)) }
 
 func (f *Fold) with(spans []Span, such func(leaf) bool) []Span {
 	var found []Span

@@ -26,6 +26,7 @@ func model(t *testing.T, fresh func(t testing.TB) Subject) {
 		m.start(rt)
 		rt.Repeat(map[string]func(*rapid.T){
 			"record": m.record,
+			"note":   m.note,
 			"end":    m.end,
 			"":       m.compare,
 		})
@@ -50,6 +51,7 @@ type machine struct {
 	cancelled bool
 	leaves    map[campaign.Part]*told
 	history   map[int64][]ledger.Attempt
+	notes     []campaign.Note
 }
 
 func (m *machine) must(rt *rapid.T, err error) {
@@ -67,27 +69,34 @@ func (m *machine) start(rt *rapid.T) {
 	m.must(rt, err)
 	m.must(rt, m.l.Add(m.t.Context(), m.run.ID, blocks))
 	m.must(rt, m.l.Open(m.t.Context(), m.run.ID, totalsOf(blocks)))
+	m.noted(campaign.Note{Kind: campaign.NoteOpened})
 	for seq := range m.sizes {
-		m.pending(whole(int64(seq)))
+		m.pending(whole(int64(seq)), false)
 	}
 	m.claim(rt)
 }
 
-func (m *machine) pending(p campaign.Part) {
-	m.leaves[p] = &told{result: campaign.Result{Part: p, Verdict: campaign.Verdict{Outcome: campaign.Pending}}}
+func (m *machine) pending(p campaign.Part, reopened bool) {
+	m.leaves[p] = &told{result: campaign.Result{Part: p, Verdict: campaign.Verdict{Outcome: campaign.Pending}, Reopened: reopened}}
+}
+
+// noted is a note of the ledger's own, whose time is its clock's.
+func (m *machine) noted(n campaign.Note) { m.notes = append(m.notes, n) }
+
+// note adds one.
+func (m *machine) note(rt *rapid.T) {
+	n := campaign.Note{At: m.drawTime(rt), Kind: rapid.SampledFrom([]string{campaign.NoteEnded, campaign.NoteStage, campaign.NoteResolved}).Draw(rt, "kind"),
+		By: rapid.String().Draw(rt, "by"), Text: rapid.String().Draw(rt, "text")}
+	m.must(rt, m.l.Note(m.t.Context(), m.hold, n))
+	m.notes = append(m.notes, n)
 }
 
 func (m *machine) claim(rt *rapid.T) {
 	h, err := m.l.Claim(m.t.Context(), m.run.ID, "model", time.Hour)
-	if m.cancelled {
-		if !errors.Is(err, ledger.ErrState) {
-			rt.Fatalf("claiming a cancelled run: %v", err)
-		}
-		return
-	}
 	m.must(rt, err)
 	m.hold = h
 	m.holds++
+	m.noted(campaign.Note{Kind: campaign.NoteClaimed, By: "model"})
 }
 
 func (m *machine) release(rt *rapid.T) { m.must(rt, m.l.Release(context.Background(), m.hold)) }
@@ -106,6 +115,7 @@ func (m *machine) end(rt *rapid.T) {
 	case !m.cancelled:
 		m.must(rt, m.l.Cancel(m.t.Context(), m.hold, "model"))
 		m.cancelled = true
+		m.noted(campaign.Note{Kind: campaign.NoteCancelled, By: "model", Text: "model"})
 	}
 }
 
@@ -117,7 +127,7 @@ func (m *machine) record(rt *rapid.T) {
 	for p, l := range m.leaves {
 		kept[p] = *l
 	}
-	valid := !m.cancelled
+	valid := true
 	for range rapid.IntRange(0, 3).Draw(rt, "settlements") {
 		s := m.drawSettlement(rt)
 		g.Settlements = append(g.Settlements, s)
@@ -128,11 +138,13 @@ func (m *machine) record(rt *rapid.T) {
 		g.Intents = append(g.Intents, i)
 		valid = valid && m.intend(i)
 	}
+	refused := m.cancelled && !words(&g, kept)
 	err := m.l.Record(m.t.Context(), m.hold, g.Settlements, g.Intents)
 	if g.Empty() {
+		m.must(rt, err)
 		return
 	}
-	if valid {
+	if valid && !refused {
 		m.must(rt, err)
 		for i := range g.Settlements {
 			seq := g.Settlements[i].Part.Seq
@@ -144,14 +156,30 @@ func (m *machine) record(rt *rapid.T) {
 		}
 		return
 	}
-	ended := m.cancelled && (errors.Is(err, ledger.ErrState) || errors.Is(err, ledger.ErrHoldLost))
-	if !ended && !errors.Is(err, ledger.ErrConflict) {
-		rt.Fatalf("group %+v: error %v", g, err)
+	want := ledger.ErrConflict
+	if refused {
+		want = ledger.ErrState
+	}
+	if !errors.Is(err, want) {
+		rt.Fatalf("group %+v: error %v, want %v", g, err, want)
 	}
 	m.leaves = map[campaign.Part]*told{}
 	for p, l := range kept {
 		m.leaves[p] = &l
 	}
+}
+
+// words reports whether a group is all that a cancelled run takes: words about
+// what was unknown before it.
+func words(g *ledger.Group, leaves map[campaign.Part]told) bool {
+	for _, s := range g.Settlements {
+		l, ok := leaves[s.Part]
+		o := s.Verdict.Outcome
+		if !ok || l.result.Verdict.Outcome != campaign.Unknown || o != campaign.Accepted && o != campaign.Deferred {
+			return false
+		}
+	}
+	return len(g.Intents) == 0
 }
 
 func (m *machine) drawPart(rt *rapid.T) campaign.Part {
@@ -197,9 +225,11 @@ func (m *machine) settle(s ledger.Settlement) bool {
 	}
 	o := s.Verdict.Outcome
 	mine := l.openBy == m.holds
-	byWord := l.result.Verdict.Outcome == campaign.Unknown && (o == campaign.Accepted || o == campaign.Deferred)
+	was := l.result.Verdict.Outcome
+	byWord := was == campaign.Unknown && (o == campaign.Accepted || o == campaign.Deferred)
+	givenUp := !was.Settled() && o == campaign.Skipped
 	switch {
-	case !mine && !byWord, o == campaign.Pending:
+	case !mine && !byWord && !givenUp, o == campaign.Pending:
 		return false
 	case o == campaign.Superseded:
 		delete(m.leaves, s.Part)
@@ -207,10 +237,11 @@ func (m *machine) settle(s ledger.Settlement) bool {
 			if c.To <= c.From {
 				return false
 			}
-			m.pending(c)
+			m.pending(c, l.result.Reopened)
 		}
 		return true
 	}
+	l.result.Reopened = l.result.Reopened || byWord && !mine && o == campaign.Deferred
 	l.openBy = 0
 	l.result.Verdict, l.result.At = s.Verdict, s.At
 	return true
@@ -262,16 +293,53 @@ func (m *machine) compare(rt *rapid.T) {
 	if d := cmp.Diff(m.history[seq], history, cmpopts.EquateEmpty()); d != "" {
 		rt.Fatalf("attempts of %d, -model +ledger:\n%s", seq, d)
 	}
-	if m.cancelled {
-		return
-	}
+	m.compareWork(rt, wanting)
+	m.compareNotes(rt)
+}
+
+// compareWork compares what Work and Unknown yield.
+func (m *machine) compareWork(rt *rapid.T, wanting map[int64]bool) {
 	blocks := map[int64]bool{}
 	for w, err := range m.l.Work(m.t.Context(), m.hold) {
 		m.must(rt, err)
 		blocks[w.Block.Seq] = true
 	}
+	if m.cancelled {
+		wanting = map[int64]bool{}
+	}
 	if d := cmp.Diff(wanting, blocks); d != "" {
 		rt.Fatalf("blocks with work, -model +ledger:\n%s", d)
+	}
+	var want, got []campaign.Result
+	for _, p := range m.order() {
+		if l := m.leaves[p]; l.result.Verdict.Outcome == campaign.Unknown && l.openBy != m.holds {
+			want = append(want, l.result)
+		}
+	}
+	for w, err := range m.l.Unknown(m.t.Context(), m.hold) {
+		m.must(rt, err)
+		if len(w.Results) == 0 {
+			rt.Fatalf("block %d has nothing unknown", w.Block.Seq)
+		}
+		got = append(got, w.Results...)
+	}
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		rt.Fatalf("unknown, -model +ledger:\n%s", d)
+	}
+}
+
+// compareNotes compares the run's own history; a note without a time in the model
+// is the ledger's.
+func (m *machine) compareNotes(rt *rapid.T) {
+	got, err := m.l.Notes(m.t.Context(), m.run.ID)
+	m.must(rt, err)
+	for i := range min(len(got), len(m.notes)) {
+		if m.notes[i].At.IsZero() && !got[i].At.IsZero() {
+			got[i].At = time.Time{}
+		}
+	}
+	if d := cmp.Diff(m.notes, got); d != "" {
+		rt.Fatalf("notes, -model +ledger:\n%s", d)
 	}
 }
 

@@ -92,8 +92,8 @@ func (l *Ledger) Unknown(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Wo
 	}
 }
 
-func (l *Ledger) yield(ctx context.Context, h ledger.Hold, doubtful bool, yield func(ledger.Work, error) bool) {
-	view, err := l.work(ctx, h, doubtful)
+func (l *Ledger) yield(ctx context.Context, h ledger.Hold, unknown bool, yield func(ledger.Work, error) bool) {
+	view, err := l.work(ctx, h, unknown)
 	if err != nil {
 		yield(ledger.Work{}, err)
 		return
@@ -101,7 +101,7 @@ func (l *Ledger) yield(ctx context.Context, h ledger.Hold, doubtful bool, yield 
 	view.All(ctx)(yield)
 }
 
-func (l *Ledger) work(ctx context.Context, h ledger.Hold, doubtful bool) (ledger.View, error) {
+func (l *Ledger) work(ctx context.Context, h ledger.Hold, unknown bool) (ledger.View, error) {
 	r, mine, leave, err := l.held(ctx, h)
 	if err != nil {
 		return ledger.View{}, err
@@ -109,8 +109,8 @@ func (l *Ledger) work(ctx context.Context, h ledger.Hold, doubtful bool) (ledger
 	defer leave()
 	view := ledger.View{Run: r.copy(), Source: source{l.store, r}}
 	switch {
-	case doubtful:
-		view.Spans = mine.fold.Doubtful(r.spans)
+	case unknown:
+		view.Spans = mine.fold.Unknown(h.Token, r.spans)
 	case r.State == campaign.Open:
 		view.Spans = mine.fold.Wanting(r.spans)
 	}
@@ -119,6 +119,9 @@ func (l *Ledger) work(ctx context.Context, h ledger.Hold, doubtful bool) (ledger
 		defer l.store.mu.Unlock()
 		if l.holds[h.Run] != mine {
 			return nil, ledger.Lost(h.Run)
+		}
+		if unknown {
+			return mine.fold.UnknownLeaves(h.Token, s), nil
 		}
 		return mine.fold.Leaves(s), nil
 	}
@@ -133,10 +136,8 @@ func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger
 	}
 	defer leave()
 	group := ledger.Group{Settlements: settlements, Intents: intents}
-	if r.State != campaign.Open {
-		if err := mine.fold.OnlyWords(h.Run, &group); err != nil {
-			return err
-		}
+	if r.State != campaign.Open && !mine.fold.Words(&group) {
+		return ledger.NotOpen(h.Run, r.State)
 	}
 	if group.Empty() {
 		return nil

@@ -209,7 +209,7 @@ func TestCheckFindsDamageBehindSQLite(t *testing.T) {
 		"a missing block":          "DELETE FROM blocks",
 		"a block's digest":         "UPDATE blocks SET digest = zeroblob(32)",
 		"a block's place":          "UPDATE blocks SET first = 3",
-		"a block of nobody":        "INSERT INTO blocks SELECT 77 << 32, first, deliveries, digest, packed FROM blocks",
+		"a block of nobody":        "INSERT INTO blocks SELECT 77 << 32, first, deliveries, digest, packed, stage FROM blocks",
 		"a group's index":          "UPDATE journal SET record = CAST(substr(record, 1, length(record) - 1) || x'00' AS BLOB) WHERE kind = 0",
 		"a group's details":        "UPDATE journal SET detail = zeroblob(9) WHERE kind = 0 AND id = (SELECT max(id) FROM journal)",
 		"a group twice":            "INSERT INTO journal (run, token, kind, at, record, detail) SELECT run, token, kind, at, record, detail FROM journal WHERE kind = 0",

@@ -158,8 +158,8 @@ func (l *Ledger) Unknown(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Wo
 	}
 }
 
-func (l *Ledger) yield(ctx context.Context, h ledger.Hold, doubtful bool, yield func(ledger.Work, error) bool) {
-	view, err := l.work(ctx, h, doubtful)
+func (l *Ledger) yield(ctx context.Context, h ledger.Hold, unknown bool, yield func(ledger.Work, error) bool) {
+	view, err := l.work(ctx, h, unknown)
 	if err != nil {
 		yield(ledger.Work{}, err)
 		return
@@ -167,7 +167,7 @@ func (l *Ledger) yield(ctx context.Context, h ledger.Hold, doubtful bool, yield 
 	view.All(ctx)(yield)
 }
 
-func (l *Ledger) work(ctx context.Context, h ledger.Hold, doubtful bool) (ledger.View, error) {
+func (l *Ledger) work(ctx context.Context, h ledger.Hold, unknown bool) (ledger.View, error) {
 	mine, err := l.holding(ctx, h)
 	if err != nil {
 		return ledger.View{}, err
@@ -182,8 +182,8 @@ func (l *Ledger) work(ctx context.Context, h ledger.Hold, doubtful bool) (ledger
 	}
 	view := ledger.View{Run: r.Run, Source: source{l.Reader, mine.run.num}}
 	switch {
-	case doubtful:
-		view.Spans = mine.fold.Doubtful(mine.spans)
+	case unknown:
+		view.Spans = mine.fold.Unknown(h.Token, mine.spans)
 	case r.State == campaign.Open:
 		view.Spans = mine.fold.Wanting(mine.spans)
 	}
@@ -195,6 +195,9 @@ func (l *Ledger) work(ctx context.Context, h ledger.Hold, doubtful bool) (ledger
 		}
 		if err := l.refold(ctx, mine); err != nil {
 			return nil, err
+		}
+		if unknown {
+			return mine.fold.UnknownLeaves(h.Token, s), nil
 		}
 		return mine.fold.Leaves(s), nil
 	}
@@ -236,10 +239,8 @@ func (l *Ledger) Record(ctx context.Context, h ledger.Hold, settlements []ledger
 	if err := l.refold(ctx, mine); err != nil {
 		return err
 	}
-	if mine.run.State != campaign.Open {
-		if err := mine.fold.OnlyWords(h.Run, &group); err != nil {
-			return err
-		}
+	if mine.run.State != campaign.Open && !mine.fold.Words(&group) {
+		return ledger.NotOpen(h.Run, mine.run.State)
 	}
 	if err := mine.fold.Check(h.Token, &group, l.size(ctx, mine)); err != nil {
 		return mine.because(ctx, l.db, time.Time{}, err)
