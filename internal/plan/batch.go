@@ -34,6 +34,10 @@ type batcher struct {
 	order []*group // by age; closed ones are passed over
 	bytes int
 
+	edges []int64 // recipients before the end of each stage
+	stage int     // of the recipient that came last
+	added int64   // recipients
+
 	block   campaign.Block
 	people  int // in block
 	weight  int // of block, in bytes
@@ -49,6 +53,8 @@ func (p *Plan) batcher(size int, emit func(campaign.Block) bool) *batcher {
 // add takes a recipient on. A delivery is emitted when it is full; the oldest
 // one when too many are open.
 func (b *batcher) add(who campaign.Recipient, c content, m mark) {
+	b.cut()
+	b.added++
 	g := b.last
 	if g == nil || g.closed || g.content != c {
 		g = b.open[c]
@@ -70,6 +76,26 @@ func (b *batcher) add(who campaign.Recipient, c content, m mark) {
 	for len(b.open) > maxOpen || b.bytes > maxOpenBytes {
 		b.closeOldest()
 	}
+}
+
+// cut ends the stages that are full: deliveries that wait for more recipients go
+// out as they are, and so does the block. It comes with the first recipient
+// behind the edge and not with the last one before it, so that a stage has a block
+// only when it has somebody: rows that are skipped at the edge stay before it, and
+// no run waits at a stage for skips alone.
+func (b *batcher) cut() {
+	before := b.stage
+	for b.stage < len(b.edges) && b.added >= b.edges[b.stage] {
+		b.stage++
+	}
+	if b.stage == before {
+		return
+	}
+	for len(b.open) > 0 {
+		b.closeOldest()
+	}
+	b.flush()
+	b.block.Stage = b.stage
 }
 
 // size estimates the memory of a recipient, the same on any machine.
@@ -146,7 +172,7 @@ func (b *batcher) flush() {
 	if !b.stopped && !b.emit(b.block) {
 		b.stopped = true
 	}
-	b.block = campaign.Block{Seq: b.block.Seq + 1}
+	b.block = campaign.Block{Seq: b.block.Seq + 1, Stage: b.block.Stage}
 	b.people, b.weight = 0, 0
 }
 

@@ -59,9 +59,9 @@ func (p *Plan) run(ctx context.Context, emit func(campaign.Block) bool) (stopped
 	return b.stopped, nil
 }
 
-// rows plans a source: one pass to screen it, one to plan.
+// rows plans a source: one pass to screen and count it, one to plan.
 func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
-	screener, found, err := p.screening(ctx)
+	screener, found, err := p.screening(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -113,6 +113,13 @@ func (p *Plan) judge() {
 		s.problem(campaign.Diagnostic{File: p.recipientsFile(), Rule: "no-recipients",
 			Message: "the list has no row: there is nobody to send to",
 			Hint:    "fill the list; a campaign is sent once, also to nobody"})
+	}
+	for i, stage := range s.ends() {
+		if i > 0 && p.to == nil && s.stages[i].Recipients == 0 && stage.Recipients < s.totals.Recipients-s.totals.Skipped-s.invalid {
+			s.problem(p.at(campaign.Problem{Pointer: fmt.Sprintf("/delivery/stages/%d", i), Rule: "empty-stage", Warning: true,
+				Message: fmt.Sprintf("stage %d has nobody: stage %d already reaches as far as %d", i+1, i, stage.Recipients),
+				Hint:    "each stage counts from the campaign's first recipient"}))
+		}
 	}
 	for i, l := range s.lists {
 		if campaign.HasErrors(s.problems) {

@@ -62,6 +62,13 @@ func (p *Plan) groups(b *batcher) error {
 		}
 		c.entries = append(c.entries, e)
 	}
+	total := int64(0)
+	for i := range c.entries {
+		if e := &c.entries[i]; !e.ignored && e.skip == "" && len(e.problems) == 0 {
+			total++
+		}
+	}
+	b.edges = campaign.Edges(p.stages(), total)
 	_, err := p.collect(b, c)
 	return err
 }

@@ -23,6 +23,7 @@ type chunk struct {
 	bytes   int
 	keys    []byte // by screening: the rows' keys, one after the other
 	ends    []int
+	counted int64 // by screening: rows that are sent to unless screening leaves them out
 	done    chan struct{}
 	crash   any // a panic of the worker
 }

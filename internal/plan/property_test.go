@@ -53,7 +53,17 @@ func drawn(t *rapid.T) Spec {
 		}
 	}
 	spec.Campaign.Policy.Batch = rapid.SampledFrom([]int{1, 2, 7, 100, 5000}).Draw(t, "batch")
+	spec.Campaign.Policy.Stages = rapid.SliceOfN(rapid.Custom(drawnStage), 0, 4).Draw(t, "stages")
 	return spec
+}
+
+// drawnStage is any stage: what spec refuses, such as a second one that ends before
+// the first, must not confuse the planner either.
+func drawnStage(t *rapid.T) campaign.Stage {
+	if rapid.Bool().Draw(t, "percent") {
+		return campaign.Stage{Share: float64(rapid.IntRange(1, 100).Draw(t, "share")) / 100, Confirm: true}
+	}
+	return campaign.Stage{Upto: rapid.Int64Range(1, 800).Draw(t, "upto"), Confirm: true}
 }
 
 // Every row is in exactly one delivery, one skip, or has a problem.

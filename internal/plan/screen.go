@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -53,22 +54,56 @@ type screen struct {
 	table  *table
 	kinds  [][]int // columns of the run that a key is made of; the first is the dedupe key
 	dedupe bool
+	rows   int64 // that are sent to unless they are left out
 }
 
-// screening runs the first pass; both results are nil when nothing can leave a
-// row out. The caller closes the screener.
-func (p *Plan) screening(ctx context.Context) (recipients.Screener, recipients.Screening, error) {
+// screening runs the first pass and finds where the stages end. Both results are
+// nil when nothing can leave a row out and no stage asks how many there are. The
+// caller closes the screener.
+func (p *Plan) screening(ctx context.Context, b *batcher) (recipients.Screener, recipients.Screening, error) {
 	s := &screen{plan: p, table: p.table, kinds: [][]int{p.table.identity}, dedupe: len(p.table.identity) > 0}
-	lists := p.lists()
-	if !s.dedupe && len(lists) == 0 {
+	lists, stages := p.lists(), p.stages()
+	shares := slices.ContainsFunc(stages, func(s campaign.Stage) bool { return s.Upto == 0 })
+	if !shares {
+		b.edges = campaign.Edges(stages, math.MaxInt64)
+	}
+	if !s.dedupe && len(lists) == 0 && !shares {
 		return nil, nil, nil
 	}
 	screener := p.newScreener()
 	found, err := s.run(ctx, screener, lists)
+	if err == nil && shares {
+		var total int64
+		total, err = s.total(ctx, found)
+		b.edges = campaign.Edges(stages, total)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, screener.Close())
 	}
 	return screener, found, nil
+}
+
+// total is how many recipients are to be sent to, before any is. It is what the
+// second pass finds, unless texts cannot be rendered for some of them: such a plan
+// is never sent.
+func (s *screen) total(ctx context.Context, found recipients.Screening) (int64, error) {
+	n := s.rows
+	for _, err := range found.Left(ctx) {
+		if err != nil {
+			return 0, fmt.Errorf("count the recipients of %s: %w", s.plan.recipientsFile(), err)
+		}
+		n--
+	}
+	return n, nil
+}
+
+// stages are the campaign's, unless one delivery carries everybody: groups that
+// somebody may be in two of are never split.
+func (p *Plan) stages() []campaign.Stage {
+	if g := p.spec.Campaign.Recipients.Groups; p.spec.Layout.Groups && (g == nil || !g.Disjoint) {
+		return nil
+	}
+	return p.spec.Campaign.Policy.Stages
 }
 
 func (s *screen) run(ctx context.Context, screener recipients.Screener, lists []list) (recipients.Screening, error) {
@@ -78,6 +113,7 @@ func (s *screen) run(ctx context.Context, screener recipients.Screener, lists []
 		}
 	}
 	err := pass{source: s.plan.source, worker: s.keys, collect: func(c *chunk) (bool, error) {
+		s.rows += c.counted
 		return true, s.feed(screener, c)
 	}}.run(ctx, s.plan.spec.Workers)
 	if err != nil {
@@ -91,13 +127,16 @@ func (s *screen) run(ctx context.Context, screener recipients.Screener, lists []
 func (s *screen) keys() func(*chunk) {
 	cells := make([]string, len(s.table.columns))
 	return func(c *chunk) {
-		c.keys, c.ends = c.keys[:0], c.ends[:0]
+		c.keys, c.ends, c.counted = c.keys[:0], c.ends[:0], 0
 		for i := range c.entries {
 			e := &c.entries[i]
 			counts := e.from >= 0
 			if counts {
 				s.plan.recipient(s.table, e, c.raw[e.from:e.to], cells)
 				counts = !e.ignored && len(e.problems) == 0 && (s.plan.only == nil || s.plan.only[cells[0]])
+			}
+			if counts {
+				c.counted++
 			}
 			for _, kind := range s.kinds {
 				if counts {

@@ -31,11 +31,18 @@ type Summary struct {
 	// SharedRequests is how many requests there would be if all recipients got the
 	// same content.
 	SharedRequests int64
+	// Stages says where each of the campaign's stages ends; what follows is up to
+	// Totals. Nil: there are none, or one delivery carries all groups.
+	Stages []Stage
 	// Problems has at most 50 of a rule, sorted, and says how many there were.
 	Problems []campaign.Diagnostic
 	Counts   map[string]int64
 	First    *targets.Message // of the first delivery; nil: there is none
 }
+
+// Stage is where a stage ends: what was to be sent by then, earlier stages
+// included.
+type Stage struct{ Recipients, Requests int64 }
 
 // List is an exclusion list and how many rows it matched. None is suspicious:
 // it may be for another campaign, or identify people differently.
@@ -50,6 +57,7 @@ type message = targets.Message
 // summary counts while blocks are made.
 type summary struct {
 	totals   campaign.Totals
+	stages   []Stage // what each has by itself, and what follows the last; nil: no stages
 	invalid  int64
 	skipped  map[string]int64
 	lists    []List
@@ -64,6 +72,9 @@ type summary struct {
 
 func (p *Plan) newSummary() *summary {
 	s := &summary{skipped: map[string]int64{}, contents: map[[8]byte]struct{}{}, counts: map[string]int64{}, found: map[string]bool{}}
+	if n := len(p.stages()); n > 0 {
+		s.stages = make([]Stage, n+1)
+	}
 	for _, l := range p.lists() {
 		s.lists = append(s.lists, List{File: l.File, Suppress: l.suppress})
 	}
@@ -104,6 +115,42 @@ func (s *summary) deliver(c content) {
 func (s *summary) block(b *campaign.Block) {
 	s.totals.Blocks++
 	s.totals.Requests += int64(len(b.Deliveries))
+	if s.stages == nil {
+		return
+	}
+	stage := &s.stages[b.Stage]
+	stage.Requests += int64(len(b.Deliveries))
+	for i := range b.Deliveries {
+		stage.Recipients += int64(len(b.Deliveries[i].Recipients))
+	}
+}
+
+// ends adds up what the stages have.
+func (s *summary) ends() []Stage {
+	if s.stages == nil {
+		return nil
+	}
+	ends := make([]Stage, len(s.stages)-1)
+	var sum Stage
+	for i := range ends {
+		sum.Recipients += s.stages[i].Recipients
+		sum.Requests += s.stages[i].Requests
+		ends[i] = sum
+	}
+	return ends
+}
+
+// shared is how many requests of so many recipients there would be if nothing
+// but the stages' edges kept recipients apart.
+func (s *summary) shared(delivered, batch int64) int64 {
+	if s.stages == nil {
+		return (delivered + batch - 1) / batch
+	}
+	n := int64(0)
+	for _, stage := range s.stages {
+		n += (stage.Recipients + batch - 1) / batch
+	}
+	return n
 }
 
 // unlisted says of how many problems the list has only the first.
@@ -131,8 +178,8 @@ func (p *Plan) Summary() Summary {
 		Totals: s.totals, Invalid: s.invalid, Skipped: maps.Clone(s.skipped), Lists: append([]List(nil), s.lists...),
 		Personalised: p.table != nil && !p.table.anybody,
 		Contents:     int64(len(s.contents)), More: s.more,
-		SharedRequests: (delivered + batch - 1) / batch,
-		Problems:       campaign.SortDiagnostics(append(s.unlisted(p.recipientsFile()), s.problems...)),
-		Counts:         maps.Clone(s.counts), First: s.first,
+		SharedRequests: s.shared(delivered, batch), Stages: s.ends(),
+		Problems: campaign.SortDiagnostics(append(s.unlisted(p.recipientsFile()), s.problems...)),
+		Counts:   maps.Clone(s.counts), First: s.first,
 	}
 }
