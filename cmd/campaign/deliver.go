@@ -32,7 +32,11 @@ func (s *sender) carryOut(ctx context.Context, t *todo) (int, error) {
 		return exitCode(err), err
 	}
 	if !t.known {
-		if err := s.store(ctx, t); err != nil {
+		err := s.store(ctx, t)
+		if err == nil {
+			err = s.noteCommit(ctx, t.run)
+		}
+		if err != nil {
 			err = stateError(err)
 			return exitCode(err), err
 		}
@@ -43,7 +47,21 @@ func (s *sender) carryOut(ctx context.Context, t *todo) (int, error) {
 	if err != nil {
 		return exitCode(err), err
 	}
-	return s.send(ctx, l, frozen, j, t.run)
+	for {
+		code, err := s.send(ctx, l, frozen, j, t)
+		if code != exitHeld || !s.flags.wait {
+			return code, err
+		}
+		if err := s.await(ctx, t.run); err != nil {
+			return exitCode(err), err
+		}
+		if err := s.lookAgain(ctx, t); err != nil {
+			return exitCode(err), err
+		}
+		if open, code, err := s.wantsMore(ctx, t); !open || err != nil {
+			return worst(code, exitCode(err)), err
+		}
+	}
 }
 
 // line gives an account's way out, opening it the first time.
@@ -65,7 +83,8 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 			return nil, fail(exitUnfinished, "the token of %s: %w", declared.Name, err)
 		}
 	}
-	options := runner.AccountOptions{Sender: out.wire, Limits: declared.Limits, WaitForUpstream: s.flags.wait}
+	options := runner.AccountOptions{Sender: out.wire, Limits: declared.Limits, WaitForUpstream: s.flags.upstream,
+		Shared: s.ledger, Name: s.profile.Name + "/" + declared.Name}
 	if out.tokens != nil {
 		options.Tokens = out.tokens
 	}
@@ -174,7 +193,7 @@ func messages(p *plan.Plan) func(context.Context, campaign.Block) ([]targets.Mes
 }
 
 // send works on an open run until it is complete or stopped, and reports.
-func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, run campaign.Run) (int, error) {
+func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *todo) (int, error) {
 	header := http.Header{}
 	var hide []campaign.Secret
 	for name, value := range l.out.headers {
@@ -185,27 +204,31 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, run
 	}
 	policy := j.campaign.Policy
 	policy.Timeout = j.timeout()
-	watch := s.watch(run)
+	watch := s.watch(t.run, j.spec.Zone)
 	began := time.Now()
 	limit := s.flags.limit
 	if limit > 0 {
 		limit -= s.begun
 	}
 	summary, err := runner.Run(ctx, runner.Job{
-		Run: run.ID, Owner: owner(), Ledger: s.ledger,
+		Run: t.run.ID, Owner: owner(), Ledger: s.ledger,
 		Account: l.account, Target: j.target, Secrets: l.out.secrets, Header: header, Hide: hide,
 		Policy: policy, Messages: messages(j.plan),
-		Limit: limit, Progress: watch.event, Log: s.logger(),
+		Opens: opens(policy, j.spec.Zone), Expires: expiry(t.run, policy), Confirmed: s.flags.confirmed,
+		Limit: limit, MaxWait: max(s.flags.window, 1), Progress: watch.event, Log: s.logger(),
 	})
 	watch.stop()
 	for _, o := range campaign.Outcomes {
 		s.begun += summary.Recipients.Of(o)
 	}
-	code, reason, err := stopped(summary, err)
+	code, reason, err := stopped(summary, t.run, j.spec.Zone, err)
 	if code == exitHeld {
 		return code, err
 	}
-	facts, factsErr := frozen.factsOf(s.ledger, run, j)
+	if summary.Stop == runner.StageWaits {
+		err = errors.Join(err, s.stageWaits(t))
+	}
+	facts, factsErr := frozen.factsOf(s.ledger, t.run, j)
 	if factsErr != nil {
 		return worst(code, exitCode(factsErr)), errors.Join(err, factsErr)
 	}
@@ -216,18 +239,30 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, run
 	case reason != "":
 		facts.Invocation.Stop = report.Stopped
 	}
-	reported, reportErr := s.writeReport(run, facts)
+	reported, reportErr := s.writeReport(t, facts)
 	if reportErr != nil {
 		return worst(code, exitCode(reportErr)), errors.Join(err, reportErr)
 	}
 	return worst(code, codeOf(reported)), err
 }
 
+// stageWaits says which stage waits for a person, and how it went.
+func (s *sender) stageWaits(t *todo) error {
+	// Also after an interruption: what is said belongs to the exit code.
+	if err := s.lookAgain(context.Background(), t); err != nil {
+		return err
+	}
+	if t.counts.waits < 0 {
+		return fail(exitGuard, "a stage is settled and waits for a person: `campaign resume %s` lets the next one begin", t.run.ID)
+	}
+	return fail(exitGuard, "%s", t.counts.settled(t.run))
+}
+
 // writeReport folds and stores the reports of a run and prints the verdict.
-func (s *sender) writeReport(run campaign.Run, facts report.Facts) (report.Report, error) {
+func (s *sender) writeReport(t *todo, facts report.Facts) (report.Report, error) {
 	// Also after an interruption: a report that is not written helps nobody.
 	ctx := context.Background()
-	run, err := s.ledger.Run(ctx, run.ID)
+	run, err := s.ledger.Run(ctx, t.run.ID)
 	if err != nil {
 		return report.Report{}, stateError(err)
 	}
@@ -236,6 +271,7 @@ func (s *sender) writeReport(run campaign.Run, facts report.Facts) (report.Repor
 	if err != nil {
 		return r, reportError(err)
 	}
-	fmt.Fprintf(s.stdout, "%s%s: %s\n%s  report: %s\n", s.tag(), run.Campaign, report.Verdict(r), s.tag(), filepath.Join(report.Dir(root, run), "report.md"))
+	t.run, t.counts.Report, t.report = run, r, filepath.Join(report.Dir(root, run), "report.md")
+	fmt.Fprintf(s.stdout, "%s%s: %s\n%s  report: %s\n", s.tag(), run.Campaign, report.Verdict(r), s.tag(), t.report)
 	return r, nil
 }

@@ -29,8 +29,9 @@ const exitCodesHelp = `Exit codes:
   1    problems found, or the run finished and some deliveries were rejected
   2    usage error
   3    some outcomes are unknown: a person must look
-  4    stopped by a guard: no or foreign state, changed files, untrusted target, too many recipients
-  5    not finished, resumable: upstream unavailable, token not renewable, limit reached
+  4    stopped by a guard: no or foreign state, changed files, untrusted target, too many recipients, too many failures, a stage that
+       waits for a person
+  5    not finished, resumable: upstream unavailable, token not renewable, window closed, limit reached
   6    another process holds the run
   7    state, disk or clock failed: sending stopped
   70   a bug: the run is resumable

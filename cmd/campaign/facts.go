@@ -22,7 +22,7 @@ func (p *project) facts(ctx context.Context, led ledger.Reader, run campaign.Run
 	if err != nil {
 		var e *exit
 		if errors.As(err, &e) && e.code == exitGuard {
-			return report.Facts{Version: version(), Generated: time.Now(), Warnings: []string{err.Error()}}, nil
+			return history(led, run, report.Facts{Version: version(), Generated: time.Now(), Warnings: []string{err.Error()}})
 		}
 		return report.Facts{}, err
 	}
@@ -65,10 +65,23 @@ func (p *project) factsOf(led ledger.Reader, run campaign.Run, j *job) (report.F
 		}
 	}
 	idle, err := idleLists(led, run, j)
+	if err != nil {
+		return f, err
+	}
 	for _, file := range idle {
 		f.Warnings = append(f.Warnings, file+" left nobody out: is it for this campaign, and does it name people the same way?")
 	}
-	return f, err
+	return history(led, run, f)
+}
+
+// history adds what the run's own history says.
+func history(led ledger.Reader, run campaign.Run, f report.Facts) (report.Facts, error) {
+	notes, err := led.Notes(context.Background(), run.ID) // also after an interruption
+	if err != nil {
+		return f, stateError(err)
+	}
+	f.Commit = commitFrom(notes)
+	return f, nil
 }
 
 // idleLists are the campaign's exclusion lists that left nobody out. An account's

@@ -1,17 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"campaign/internal/campaign"
 	"campaign/internal/diagnostics"
 	"campaign/internal/ledger"
-	"campaign/internal/report"
 )
 
 func newResume(a *app) *cobra.Command {
@@ -20,7 +20,7 @@ func newResume(a *app) *cobra.Command {
 		Use:   "resume RUN",
 		Short: "Go on with an interrupted run, as it was planned",
 		Long: `resume sends what a run still owes, from the inputs that were frozen when it began: edits made since change nothing. What is unknown
-stays unknown, what was refused stays refused.`,
+stays unknown, what was refused stays refused. Where a stage is settled and waits for a person, resume lets the next one begin.`,
 		Example: "  campaign resume 5rrc2ktn5n77 --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,14 +34,12 @@ stays unknown, what was refused stays refused.`,
 			}
 			defer s.close()
 			defer s.ledger.Close()
+			f.confirmed = true
 			s.flags = f
 			return s.resume(ctx, run)
 		},
 	}
-	flags := cmd.Flags()
-	flags.Int64Var(&f.limit, "limit", 0, "begin at most this many recipients now")
-	flags.BoolVar(&f.yes, "yes", false, "do not ask")
-	flags.DurationVar(&f.wait, "wait-for-upstream", 0, "how long to wait for an upstream in trouble before giving up")
+	f.add(cmd.Flags())
 	return cmd
 }
 
@@ -52,7 +50,7 @@ func (s *sender) resume(ctx context.Context, run campaign.Run) error {
 	case campaign.Cancelled:
 		return fail(exitGuard, "run %s was cancelled (%s): a new name or --occurrence sends again", run.ID, run.Reason)
 	}
-	frozen, j, err := s.thaw(ctx, s.ledger, run)
+	_, j, err := s.thaw(ctx, s.ledger, run)
 	if err != nil {
 		return err
 	}
@@ -65,21 +63,19 @@ func (s *sender) resume(ctx context.Context, run campaign.Run) error {
 			return err
 		}
 	}
-	if t.counts, err = s.fold(ctx, s.ledger, run); err != nil {
+	if going, err := s.leftToOther(ctx, t); going || err != nil {
+		return cmp.Or(err, quit(exitHeld))
+	}
+	if err := s.lookAgain(ctx, t); err != nil {
 		return err
 	}
-	if t.counts.Complete() {
-		fmt.Fprintf(s.stdout, "%s%s (run %s) is done: nothing to do. %s\n", s.tag(), run.Campaign, run.ID, report.Verdict(t.counts))
-		return quit(codeOf(t.counts))
+	if open, code, err := s.wantsMore(ctx, t); !open || err != nil {
+		return cmp.Or(err, quit(code))
 	}
 	if err := s.confirm(ctx, []*todo{t}); err != nil {
 		return err
 	}
-	l, err := s.line(ctx, j.declared, j.account)
-	if err != nil {
-		return err
-	}
-	code, err := s.send(ctx, l, frozen, j, run)
+	code, err := s.carryOut(ctx, t)
 	if err != nil {
 		return &exit{code, err}
 	}
@@ -216,19 +212,17 @@ func (a *app) stopAll(ctx context.Context) error {
 
 func newCancel(a *app) *cobra.Command {
 	var reason string
+	var wait bool
 	cmd := &cobra.Command{
 		Use:   "cancel RUN --reason TEXT",
 		Short: "End a run for good: what is not sent is skipped",
 		Long: `cancel ends a run that is not complete. What was sent stays as it is, what was not sent is skipped with the reason, and nothing of this
-run is ever sent again. A run that goes on must be stopped first.`,
+run is ever sent again. A run that goes on must be stopped first, or waited for with --wait.`,
 		Example: `  campaign cancel 5rrc2ktn5n77 --reason "wrong deadline in the text"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if reason == "" {
-				return fail(exitUsage, "--reason TEXT is missing: it stands in the report")
-			}
-			if diagnostics.Inert(reason) != reason {
-				return fail(exitUsage, "--reason: give one line of text")
+			if err := checkReason(reason); err != nil {
+				return err
 			}
 			ctx := cmd.Context()
 			s, run, err := a.findForWork(ctx, args[0])
@@ -237,11 +231,24 @@ run is ever sent again. A run that goes on must be stopped first.`,
 			}
 			defer s.close()
 			defer s.ledger.Close()
+			s.flags.wait = wait
 			return s.cancel(ctx, run, reason)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the report")
+	addWait(cmd.Flags(), &wait)
 	return cmd
+}
+
+// checkReason wants a line that a report can show.
+func checkReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return fail(exitUsage, "--reason TEXT is missing: it stands in the report")
+	}
+	if diagnostics.Inert(reason) != reason {
+		return fail(exitUsage, "--reason: give one line of text")
+	}
+	return nil
 }
 
 func (s *sender) cancel(ctx context.Context, run campaign.Run, reason string) error {
@@ -251,6 +258,24 @@ func (s *sender) cancel(ctx context.Context, run campaign.Run, reason string) er
 	case campaign.Cancelled:
 		return fail(exitGuard, "run %s was cancelled already (%s)", run.ID, run.Reason)
 	}
+	hold, err := s.claim(ctx, run)
+	if err != nil {
+		return err
+	}
+	err = s.cancelHeld(ctx, hold, run, reason)
+	if err = errors.Join(err, stateError(s.ledger.Release(context.WithoutCancel(ctx), hold))); err != nil {
+		return err
+	}
+	facts, err := s.facts(ctx, s.ledger, run)
+	if err != nil {
+		return err
+	}
+	_, err = s.writeReport(&todo{run: run}, facts)
+	return err
+}
+
+// cancelHeld cancels a run that nobody else can be working on.
+func (s *sender) cancelHeld(ctx context.Context, hold ledger.Hold, run campaign.Run, reason string) error {
 	r, err := s.fold(ctx, s.ledger, run)
 	if err != nil {
 		return err
@@ -258,22 +283,5 @@ func (s *sender) cancel(ctx context.Context, run campaign.Run, reason string) er
 	if r.Complete() {
 		return fail(exitGuard, "run %s is complete: there is nothing left to cancel", run.ID)
 	}
-	hold, err := s.ledger.Claim(ctx, run.ID, owner(), time.Minute)
-	if errors.Is(err, ledger.ErrHeld) {
-		return fail(exitHeld, "run %s is going on in another process: `campaign stop %s` first", run.ID, run.ID)
-	}
-	if err != nil {
-		return stateError(err)
-	}
-	err = s.ledger.Cancel(ctx, hold, reason)
-	err = errors.Join(err, s.ledger.Release(ctx, hold))
-	if err != nil {
-		return stateError(err)
-	}
-	facts, err := s.facts(ctx, s.ledger, run)
-	if err != nil {
-		return err
-	}
-	_, err = s.writeReport(run, facts)
-	return err
+	return stateError(s.ledger.Cancel(ctx, hold, reason))
 }

@@ -44,7 +44,7 @@ became of every recipient. Files are the interface: commit them, review them, ru
 	root.AddCommand(
 		newInit(a), newNew(a),
 		newValidate(a), newPlan(a),
-		newRun(a), newResume(a), newStop(a), newCancel(a),
+		newRun(a), newResume(a), newStop(a), newCancel(a), newResolve(a),
 		newRuns(a), newShow(a), newReport(a),
 		newTargets(a), newGroups(a), newState(a),
 		newSandbox(a), newSchema(a), newVersion(a),

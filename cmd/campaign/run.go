@@ -4,33 +4,15 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"campaign/internal/campaign"
-	"campaign/internal/diagnostics"
 	"campaign/internal/ledger/sqlite"
 	"campaign/internal/plan"
-	"campaign/internal/report"
 	"campaign/internal/spec"
 	"campaign/internal/targets"
 )
-
-// maxLabel bounds an occurrence's label, in bytes.
-const maxLabel = 200
-
-// runFlags are the flags of commands that send.
-type runFlags struct {
-	occurrence string
-	to         []string
-	limit      int64
-	sandbox    bool
-	dryRun     bool
-	yes        bool
-	wait       time.Duration
-}
 
 func newRun(a *app) *cobra.Command {
 	var f runFlags
@@ -41,11 +23,13 @@ func newRun(a *app) *cobra.Command {
 		Long: `run validates every named campaign, sends what is not yet sent, and writes a report per campaign. Running again is always safe: a
 campaign that is done is left alone, an interrupted one goes on where it stood, and nobody gets a message twice.
 
-On a terminal it asks for the number of recipients; elsewhere it needs --yes.`,
+On a terminal it asks for the number of recipients; elsewhere it needs --yes. A run that waits for a person between two stages is left
+alone: campaign resume lets it go on.`,
 		Example: `  campaign run census-supplement.yaml
   campaign run --sandbox                     # every campaign, to the built-in upstream
   campaign run census.yaml --to u-1,u-2      # a trial to two people; uses nothing up
-  campaign run --profile production census.yaml --yes`,
+  campaign run --profile production census.yaml --yes
+  campaign run census.yaml --yes --wait --wait-for-window 2h`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
@@ -56,44 +40,23 @@ On a terminal it asks for the number of recipients; elsewhere it needs --yes.`,
 			if len(args) == 0 && !f.sandbox {
 				return fail(exitUsage, "name the campaigns to run: a file, a folder or a glob (with --sandbox it may be left out)")
 			}
-			return a.run(cmd.Context(), args, f)
+			switch f.format {
+			case "json":
+				return a.runJSON(cmd.Context(), args, f)
+			case "text":
+				return a.run(cmd.Context(), args, f)
+			}
+			return fail(exitUsage, "--format %s: the formats are text and json", f.format)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.occurrence, "occurrence", "", "a label: the campaign goes out once for each")
 	flags.StringSliceVar(&f.to, "to", nil, "a trial to these recipients only; uses nothing up")
-	flags.Int64Var(&f.limit, "limit", 0, "begin at most this many recipients now; running again goes on")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "send to the built-in upstream instead, with a state of its own")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would be sent (as campaign plan)")
-	flags.BoolVar(&f.yes, "yes", false, "do not ask")
-	flags.DurationVar(&f.wait, "wait-for-upstream", 0, "how long to wait for an upstream in trouble before giving up")
+	flags.StringVar(&f.format, "format", "text", "text, or json: one document at the end, everything for people goes to stderr")
+	f.add(flags)
 	return cmd
-}
-
-// check refuses flags whose value got lost, as in --to "$IDS" without IDS: a
-// trial to nobody must not become a run to everybody.
-func (f *runFlags) check(cmd *cobra.Command) error {
-	given := func(name string) bool { flag := cmd.Flags().Lookup(name); return flag != nil && flag.Changed }
-	switch {
-	case given("to") && (len(f.to) == 0 || slices.Contains(f.to, "")):
-		return fail(exitUsage, "--to names nobody: give the ids of recipients, with commas between them")
-	case given("occurrence") && strings.TrimSpace(f.occurrence) == "":
-		return fail(exitUsage, "--occurrence is empty: give a label, or leave it out")
-	case diagnostics.Inert(f.occurrence) != f.occurrence || len(f.occurrence) > maxLabel:
-		return fail(exitUsage, "--occurrence: a label is one line of text, %d bytes at most", maxLabel)
-	case given("limit") && f.limit < 1:
-		return fail(exitUsage, "--limit %d: give a number of recipients, at least 1", f.limit)
-	}
-	return nil
-}
-
-// occasion is what the flags add to the files.
-func (f *runFlags) occasion() occasion {
-	o := occasion{occurrence: campaign.Occurrence{Label: firstOf(f.occurrence, campaign.Once), Time: time.Now()}, to: f.to}
-	if f.to != nil {
-		o.occurrence.Label = "trial-" + o.occurrence.Time.UTC().Format("20060102T150405.000Z")
-	}
-	return o
 }
 
 // sender is one invocation that sends.
@@ -105,6 +68,7 @@ type sender struct {
 	ledger   *sqlite.Ledger
 	standIn  *standIn // nil: the accounts' own addresses
 	accounts map[string]*line
+	jobs     []*todo // of `run`, once they are valid
 }
 
 // todo is a campaign that a run looks at.
@@ -115,7 +79,10 @@ type todo struct {
 	digest  string
 	run     campaign.Run
 	known   bool // the ledger has the run
-	counts  report.Report
+	counts  survey
+	looked  bool   // code says what became of it
+	code    int    //
+	report  string // the file, once it is written
 }
 
 func (a *app) run(ctx context.Context, args []string, f runFlags) error {
@@ -124,7 +91,11 @@ func (a *app) run(ctx context.Context, args []string, f runFlags) error {
 		return err
 	}
 	defer s.close()
-	o := f.occasion()
+	return s.run(ctx, files, named)
+}
+
+func (s *sender) run(ctx context.Context, files []string, named map[string]bool) error {
+	o := s.flags.occasion()
 	if s.standIn != nil {
 		o.endpoint = s.standIn.URL()
 	}
@@ -132,6 +103,7 @@ func (a *app) run(ctx context.Context, args []string, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	s.jobs = jobs
 	if err := s.guard(jobs); err != nil {
 		return err
 	}
@@ -147,6 +119,7 @@ func (a *app) run(ctx context.Context, args []string, f runFlags) error {
 		if err != nil {
 			return err
 		}
+		t.code, t.looked = c, !open
 		code = worst(code, c)
 		if !open {
 			continue
@@ -169,6 +142,7 @@ func (s *sender) carryOutAll(ctx context.Context, work []*todo) int {
 	for i, t := range work {
 		if why := s.over(ctx, code); why != "" {
 			for _, left := range work[i:] {
+				left.code, left.looked = exitUnfinished, true
 				fmt.Fprintf(s.stderr, "%s%s is not begun: %s\n", s.tag(), left.campaign.Name, why)
 			}
 			return worst(code, exitUnfinished)
@@ -177,6 +151,7 @@ func (s *sender) carryOutAll(ctx context.Context, work []*todo) int {
 		if err != nil {
 			fmt.Fprintf(s.stderr, "campaign: %s: %v\n", t.campaign.Name, err)
 		}
+		t.code, t.looked = c, true
 		code = worst(code, c)
 	}
 	return code

@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 //	examples                    copies campaigns/ of the repository here
 //	companies N FILE            writes a CSV of N companies
 //	edit FILE OLD NEW           replaces text that must be there
+//	keys RUN OUTCOME NAME       $NAME1, $NAME2, …: the run's requests with this outcome, as reports print them
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -56,6 +57,7 @@ func TestScript(t *testing.T) {
 			"code": scriptCode, "upstream": scriptUpstream, "fault": scriptFault, "once": scriptOnce,
 			"received": scriptReceived, "waits": scriptWaits, "adds-up": scriptAddsUp, "clean": scriptClean,
 			"examples": scriptExamples, "companies": scriptCompanies, "edit": scriptEdit,
+			"keys": scriptKeys,
 		},
 	})
 }
@@ -288,4 +290,23 @@ func scriptEdit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
+}
+
+func scriptKeys(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 3, "keys RUN OUTCOME NAME")
+	ts.Check(ts.Exec("campaign", "report", args[0], "--format", "ndjson"))
+	n := 0
+	last := ""
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		var l struct{ Outcome, Delivery string }
+		ts.Check(json.Unmarshal([]byte(line), &l))
+		if l.Outcome == args[1] && l.Delivery != last {
+			n++
+			last = l.Delivery
+			ts.Setenv(args[2]+strconv.Itoa(n), l.Delivery)
+		}
+	}
+	if n == 0 {
+		ts.Fatalf("no request of %s is %s", args[0], args[1])
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"campaign/internal/campaign"
 	"campaign/internal/ledger"
@@ -38,51 +39,83 @@ func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, 
 		return true, exitDone, nil
 	}
 	t.run, t.known = found, true
-	if t.counts, err = s.fold(ctx, s.ledger, found); err != nil {
+	if going, err := s.leftToOther(ctx, t); going || err != nil {
+		return false, exitHeld, err
+	}
+	if err := s.lookAgain(ctx, t); err != nil {
 		return false, 0, err
 	}
-	changed := found.PlanDigest != t.digest
+	changed := t.run.PlanDigest != t.digest
 	if changed {
 		if changed, err = s.changedBesideGroups(ctx, t, o); err != nil {
 			return false, 0, err
 		}
 	}
-	name := fmt.Sprintf("%s%s (run %s)", s.tag(), t.campaign.Name, id)
+	name := t.title(s)
 	switch {
-	case found.State == campaign.Cancelled:
-		fmt.Fprintf(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", name)
-		return false, codeOf(t.counts), nil
-	case t.counts.Complete() && !changed:
-		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", name, found.Began.In(s.decl.Location).Format("2006-01-02 15:04"), report.Verdict(t.counts))
-		return false, codeOf(t.counts), s.lateReport(ctx, t)
-	case t.counts.Complete():
+	case t.counts.Complete() && changed && t.run.State == campaign.Open:
 		fmt.Fprintf(s.stderr, "%s is done, but its files have changed since: what they say now was not sent. A new name or --occurrence sends again.\n", name)
 		if t.named {
 			return false, exitGuard, nil
 		}
-		return false, codeOf(t.counts), nil
-	case changed:
+		return false, codeOf(t.counts.Report), nil
+	case changed && t.run.State == campaign.Open:
 		fmt.Fprintf(s.stderr, "%s was interrupted and its files have changed since it began: it is left alone. Choose:\n"+
 			"  campaign resume %s                 sends the rest as it was planned\n"+
 			"  campaign cancel %s --reason TEXT   skips the rest; a new name or --occurrence then sends the new text\n", name, id, id)
 		return false, exitGuard, nil
 	}
+	return s.wantsMore(ctx, t)
+}
+
+// title names a run in what is said about it.
+func (t *todo) title(s *sender) string {
+	return fmt.Sprintf("%s%s (run %s)", s.tag(), t.run.Campaign, t.run.ID)
+}
+
+// wantsMore reports whether a run has something that may be sent now, and says so
+// when it does not.
+func (s *sender) wantsMore(ctx context.Context, t *todo) (open bool, code int, err error) {
+	switch {
+	case t.run.State == campaign.Cancelled:
+		fmt.Fprintf(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", t.title(s))
+		return false, codeOf(t.counts.Report), nil
+	case t.counts.Complete():
+		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", t.title(s), t.run.Began.In(s.decl.Location).Format("2006-01-02 15:04"), report.Verdict(t.counts.Report))
+		return false, codeOf(t.counts.Report), s.lateReport(ctx, t)
+	case t.counts.waits >= 0 && !s.flags.confirmed && t.counts.expired.IsZero():
+		fmt.Fprintf(s.stderr, "%s waits for a person: %s\n", t.title(s), t.counts.settled(t.run))
+		return false, exitGuard, nil
+	}
 	return true, exitDone, nil
+}
+
+// lookAgain reads anew what has become of a run.
+func (s *sender) lookAgain(ctx context.Context, t *todo) error {
+	run, err := s.ledger.Run(ctx, t.run.ID)
+	if err != nil {
+		return stateError(err)
+	}
+	t.run = run
+	t.counts, err = s.survey(ctx, run)
+	return err
 }
 
 // lateReport makes up for the report of a complete run whose process died, or
 // could not write, before it was there.
 func (s *sender) lateReport(ctx context.Context, t *todo) error {
 	var last struct{ State report.State }
-	data, err := os.ReadFile(filepath.Join(report.Dir(filepath.Join(s.data, "reports"), t.run), "report.json"))
+	dir := report.Dir(filepath.Join(s.data, "reports"), t.run)
+	data, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	if err == nil && json.Unmarshal(data, &last) == nil && last.State == t.counts.State {
+		t.report = filepath.Join(dir, "report.md")
 		return nil
 	}
 	facts, err := s.facts(ctx, s.ledger, t.run)
 	if err != nil {
 		return err
 	}
-	_, err = s.writeReport(t.run, facts)
+	_, err = s.writeReport(t, facts)
 	return err
 }
 
@@ -169,13 +202,13 @@ func (s *sender) confirm(ctx context.Context, work []*todo) error {
 	var total int64
 	for _, t := range work {
 		fmt.Fprintln(s.stderr, s.tag()+announce(t))
-		total += t.waiting()
+		total += t.waiting().recipients
 	}
 	if s.flags.limit > 0 && s.flags.limit < total {
 		fmt.Fprintf(s.stderr, "%sat most %s now (--limit)\n", s.tag(), count(s.flags.limit, "recipient"))
 		total = s.flags.limit
 	}
-	if s.flags.yes {
+	if s.flags.yes || total == 0 { // all of it has expired: nothing is sent
 		return nil
 	}
 	if !terminal(s.stdin) {
@@ -212,33 +245,33 @@ func (s *sender) wants(ctx context.Context, total int64) error {
 	return nil
 }
 
-// waiting is the number of recipients that a run still wants to reach.
-func (t *todo) waiting() int64 {
+// waiting is how much a run still wants to reach.
+func (t *todo) waiting() wanted {
 	if t.known {
-		return t.counts.Recipients.Pending + t.counts.Recipients.Deferred
+		return t.counts.waiting()
 	}
-	return t.summary.Totals.Recipients - t.summary.Totals.Skipped
+	return wanted{t.summary.Totals.Requests, t.summary.Totals.Recipients - t.summary.Totals.Skipped}
 }
 
 // announce says what a campaign is about to do.
 func announce(t *todo) string {
+	if t.known && !t.counts.expired.IsZero() {
+		return fmt.Sprintf("%s: what is not sent has expired (%s): it is left out", t.run.Campaign, t.counts.expired.Format(time.RFC3339))
+	}
 	verb := "sends to"
 	if t.known {
 		verb = "goes on with"
 	}
-	text := fmt.Sprintf("%s %s %s in %s through %s at %s", t.campaign.Name, verb, count(t.waiting(), t.unit()),
-		count(t.requests(), "request"), t.declared.Name, t.account.BaseURL())
+	w := t.waiting()
+	text := fmt.Sprintf("%s %s %s in %s through %s at %s", t.campaign.Name, verb, count(w.recipients, t.unit()),
+		count(w.requests, "request"), t.declared.Name, t.account.BaseURL())
+	if t.known && t.counts.again.requests > 0 {
+		text += fmt.Sprintf("; %s of them again, because what became of them is unknown (unknown: resend)", count(t.counts.again.recipients, t.unit()))
+	}
 	if n := t.summary.Totals.Skipped; n > 0 {
 		text += fmt.Sprintf("; %d left out (%s)", n, leftOut(t.summary))
 	}
 	return text
-}
-
-func (t *todo) requests() int64 {
-	if t.known {
-		return t.counts.Requests.Pending + t.counts.Requests.Deferred
-	}
-	return t.summary.Totals.Requests
 }
 
 // count is a number with its noun: 1 request, 2 requests.

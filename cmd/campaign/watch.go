@@ -14,7 +14,7 @@ import (
 
 // stopped says what a runner's end means for the exit code, and why it ended
 // early in words for the report.
-func stopped(summary runner.Summary, err error) (code int, reason string, _ error) {
+func stopped(summary runner.Summary, run campaign.Run, zone *time.Location, err error) (code int, reason string, _ error) {
 	switch summary.Stop {
 	case runner.Complete:
 		return exitDone, "", err
@@ -30,13 +30,26 @@ func stopped(summary runner.Summary, err error) (code int, reason string, _ erro
 	case runner.Exhausted:
 		reason = "what is deferred used up its attempts"
 		if !summary.NotBefore.IsZero() {
-			reason = "the upstream asks to wait until " + summary.NotBefore.Format(time.RFC3339)
+			reason = "the upstream asks to wait until " + summary.NotBefore.In(zone).Format(time.RFC3339)
 		}
 		return exitUnfinished, reason, err
 	case runner.Unavailable:
 		return exitUnfinished, withDetail("the upstream is not available", summary.Detail), err
 	case runner.Token:
 		return exitUnfinished, withDetail("the token was refused or could not be renewed", summary.Detail), err
+	case runner.Aborted:
+		if err == nil {
+			err = fail(exitGuard, "%s; look at the report, then `campaign resume %s` goes on, or `campaign cancel %s --reason TEXT` ends it",
+				withDetail("too much went wrong, so sending stopped", summary.Detail), run.ID, run.ID)
+		}
+		return exitGuard, withDetail("too much went wrong", summary.Detail), err
+	case runner.StageWaits:
+		return exitGuard, "a stage is settled and waits for a person", err
+	case runner.Closed:
+		if summary.NotBefore.IsZero() {
+			return exitUnfinished, "the delivery window does not open again", err
+		}
+		return exitUnfinished, "the delivery window is closed until " + at(summary.NotBefore, zone), err
 	case runner.Differs:
 		return exitGuard, "the messages render differently than planned", err
 	}
@@ -44,13 +57,18 @@ func stopped(summary runner.Summary, err error) (code int, reason string, _ erro
 	case errors.Is(err, runner.ErrNotLoopback):
 		return exitGuard, "this process sends to loopback only", fail(exitGuard, "%w (CAMPAIGN_LOOPBACK_ONLY, or a sandbox run)", err)
 	case errors.Is(err, ledger.ErrHeld):
-		return exitHeld, "", fail(exitHeld, "another process works on this run: wait for it, or stop it with `campaign stop`")
+		return exitHeld, "", fail(exitHeld, "another process works on this run: wait for it with --wait, or stop it with `campaign stop %s`", run.ID)
 	case errors.Is(err, ledger.ErrState):
 		return exitGuard, "the run is not open", fail(exitGuard, "%w", err)
 	case err == nil:
 		err = errors.New(withDetail("sending stopped", summary.Detail))
 	}
 	return exitState, "state, disk or clock failed", fail(exitState, "%w", err)
+}
+
+// at shows a time in a zone, with the zone.
+func at(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04:05 -07:00")
 }
 
 func withDetail(text, detail string) string {
@@ -75,12 +93,13 @@ type watch struct {
 	done chan struct{}
 	over chan struct{}
 	say  func(string)
+	zone *time.Location
 }
 
 const watchInterval = 5 * time.Second
 
-func (s *sender) watch(run campaign.Run) *watch {
-	w := &watch{done: make(chan struct{}), over: make(chan struct{})}
+func (s *sender) watch(run campaign.Run, zone *time.Location) *watch {
+	w := &watch{done: make(chan struct{}), over: make(chan struct{}), zone: zone}
 	w.say = func(text string) { fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), run.Campaign, text) }
 	go func() {
 		defer close(w.over)
@@ -116,6 +135,8 @@ func (w *watch) event(e runner.Event) {
 		w.say("the upstream asks to slow down (429)")
 	case runner.Renewed:
 		w.say("the token was renewed")
+	case runner.Waiting:
+		w.say(fmt.Sprintf("nothing is sent until %s: %s", at(e.Until, w.zone), e.Detail))
 	}
 }
 
