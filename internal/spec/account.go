@@ -22,7 +22,7 @@ func (l *loader) account(name string, v val) campaign.Account {
 		Headers:  l.headers(v.key("headers")),
 	}
 	l.distinct(v.key("only"))
-	l.duration(v.key("timeout"), &a.Timeout)
+	l.duration(v.key("timeout"), &a.Timeout, longest)
 	if ca := v.key("ca_file"); ca.given() {
 		a.CAFile, _ = l.reference(ca)
 	}

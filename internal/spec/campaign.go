@@ -52,6 +52,7 @@ func (l *loader) campaign(root val) *campaign.Campaign {
 	}
 	c.Content = l.content(root.key("content"), c.Channel.Type)
 	c.Recipients = l.recipients(root.key("recipients"), strings.HasPrefix(c.Channel.Type, "chuanbo."))
+	l.pauses(root, c)
 	return c
 }
 
@@ -79,32 +80,4 @@ func identifier(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-func (l *loader) policy(v val) campaign.Policy {
-	p := campaign.DefaultPolicy()
-	set := func(key string, to *int) {
-		if x := v.key(key); x.given() {
-			*to = int(x.number())
-		}
-	}
-	set("batch", &p.Batch)
-	set("concurrency", &p.Concurrency)
-	set("max_recipients", &p.MaxRecipients)
-	p.Rate = v.key("rate").rate()
-	l.duration(v.key("timeout"), &p.Timeout)
-	retry := v.key("retry")
-	if x := retry.key("attempts"); x.given() {
-		p.Retry.Attempts = int(x.number())
-	}
-	l.duration(retry.key("base"), &p.Retry.Base)
-	l.duration(retry.key("cap"), &p.Retry.Cap)
-	if p.Retry.Cap < p.Retry.Base {
-		at := retry.key("cap")
-		if !at.given() {
-			at = retry.key("base")
-		}
-		l.problem(at, ruleRange, fmt.Sprintf("cap (%s) must not be shorter than base (%s)", p.Retry.Cap, p.Retry.Base), "")
-	}
-	return p
 }

@@ -111,8 +111,12 @@ func (f failure) wrongType() (rule, message, hint string) {
 		return ruleWrongType, message, "one of " + list(listed)
 	case slices.Contains(wanted, "string") && (got == "number" || got == "boolean"):
 		shown := fmt.Sprint(f.value)
-		if pattern, ok := f.rules["pattern"].(string); ok && !regexp.MustCompile(pattern).MatchString(shown) {
-			return ruleWrongType, message, f.form()
+		text := f.rules
+		if other, ok := text["else"].(map[string]any); ok { // what a text must look like beside a list, a mapping or a number
+			text = other
+		}
+		if pattern, ok := text["pattern"].(string); ok && !regexp.MustCompile(pattern).MatchString(shown) {
+			return ruleWrongType, message, form(text)
 		}
 		if f.secret {
 			shown = "this"
@@ -126,6 +130,8 @@ func (f failure) wrongType() (rule, message, hint string) {
 		}
 	case slices.Equal(wanted, []string{"object"}) && got == "string" && slices.Contains(f.keys(), "file"):
 		hint = fmt.Sprintf("write {file: %s}", clip(fmt.Sprint(f.value)))
+	case slices.Equal(wanted, []string{"object"}) && len(f.keys()) > 0 && !f.secret:
+		hint = "keys here: " + strings.Join(f.keys(), ", ")
 	case slices.Contains(wanted, "array") && got != "object":
 		hint = "a list is written as [a, b], or as lines that begin with -"
 	}
@@ -153,20 +159,20 @@ func (f failure) badFormat() (rule, message, hint string) {
 	title, _ := f.rules["title"].(string)
 	switch {
 	case title == "":
-		return ruleBadFormat, f.name + " is not valid", f.form()
+		return ruleBadFormat, f.name + " is not valid", form(f.rules)
 	case f.secret:
-		return ruleBadFormat, "this is not a valid " + lowerTitle(title), f.form()
+		return ruleBadFormat, "this is not a valid " + lowerTitle(title), form(f.rules)
 	}
-	return ruleBadFormat, fmt.Sprintf("%q is not a valid %s", clip(redact(text)), lowerTitle(title)), f.form()
+	return ruleBadFormat, fmt.Sprintf("%q is not a valid %s", clip(redact(text)), lowerTitle(title)), form(f.rules)
 }
 
-// form is what the schema says about the form of a value, with examples.
-func (f failure) form() string {
+// form is what a schema says about the form of a value, with examples.
+func form(rules map[string]any) string {
 	var parts []string
-	if description, _ := f.rules["description"].(string); description != "" {
+	if description, _ := rules["description"].(string); description != "" {
 		parts = append(parts, lowerFirst(strings.TrimSuffix(description, ".")))
 	}
-	if examples, _ := f.rules["examples"].([]any); len(examples) > 0 {
+	if examples, _ := rules["examples"].([]any); len(examples) > 0 {
 		parts = append(parts, "for example "+list(examples))
 	}
 	return strings.Join(parts, "; ")

@@ -69,6 +69,11 @@ delivery:
   timeout: 1m30s
   retry: {attempts: 3, base: 500ms, cap: 10s}
   max_recipients: 5000
+  unknown: resend
+  expires: 72h
+  window: {open: [13:30-24:00, 8:30-12:00], days: [mon-fri, sun]}
+  abort: {failed: {count: 5, share: 12.5%}, unknown: {count: 3}}
+  stages: [{upto: 20, then: confirm}, {upto: 10%, then: 10m}]
 `
 
 func TestLoadCampaignWhole(t *testing.T) {
@@ -100,7 +105,10 @@ func TestLoadCampaignWhole(t *testing.T) {
 		Policy: campaign.Policy{
 			Batch: 50, Rate: campaign.Rate{N: 20, Per: time.Minute}, Concurrency: 8, Timeout: 90 * time.Second,
 			Retry: campaign.Retry{Attempts: 3, Base: 500 * time.Millisecond, Cap: 10 * time.Second}, MaxRecipients: 5000,
-			Expires: 24 * time.Hour, Abort: campaign.DefaultAbort(),
+			Resend: true, Expires: 72 * time.Hour,
+			Window: &campaign.Window{Open: []campaign.Span{{From: 510, To: 720}, {From: 810, To: 1440}}, Days: [7]bool{true, true, true, true, true, true, false}},
+			Abort:  campaign.Abort{Failed: campaign.Threshold{Count: 5, Share: 0.125}, Unknown: campaign.Threshold{Count: 3, Share: 0.05}},
+			Stages: []campaign.Stage{{Upto: 20, Confirm: true}, {Share: 0.1, Wait: 10 * time.Minute}},
 		},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {

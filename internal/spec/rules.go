@@ -42,6 +42,10 @@ const (
 	ruleURL           = "bad-url"
 	ruleGlob          = "bad-glob"
 	ruleVariable      = "bad-variable-name"
+	ruleSpan          = "bad-span"
+	ruleOverlap       = "overlapping-spans"
+	ruleStageOrder    = "stage-order"
+	ruleIdleStage     = "idle-stage"
 	ruleHeader        = "reserved-header"
 	ruleInlineSecret  = "inline-secret"
 

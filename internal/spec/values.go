@@ -32,6 +32,10 @@ func (l *loader) keyProblem(v val, rule, message, hint string) {
 	l.problems = append(l.problems, campaign.Problem{Pointer: v.at, Key: true, Rule: rule, Message: message, Hint: hint})
 }
 
+func (l *loader) warning(v val, rule, message, hint string) {
+	l.problems = append(l.problems, campaign.Problem{Pointer: v.at, Rule: rule, Message: message, Hint: hint, Warning: true})
+}
+
 // load reads a YAML file and checks it against its schema. The value is nil when
 // there is nothing to go on with; ok means that it passed.
 func load(fsys fs.FS, file string, limit int64, schema *checker, free [][]string) (doc *Document, root any, diags []campaign.Diagnostic, ok bool) {
@@ -106,6 +110,14 @@ func (v val) items() []val {
 		out[i] = val{v.at + "/" + strconv.Itoa(i), x}
 	}
 	return out
+}
+
+// listed gives the items of a list, or what stands there alone.
+func (v val) listed() []val {
+	if _, ok := v.v.([]any); ok || !v.given() {
+		return v.items()
+	}
+	return []val{v}
 }
 
 func (v val) text() string {
@@ -192,22 +204,27 @@ func (v val) rate() campaign.Rate {
 	return campaign.Rate{N: count, Per: spans[per]}
 }
 
-// longest bounds every duration of a file.
-const longest = time.Hour
+// Bounds of a file's durations: of what concerns one request, and of what concerns
+// a run.
+const (
+	longest     = time.Hour
+	longestWait = 365 * 24 * time.Hour
+)
 
 // durationForm is what the schema lets through; of that Go only refuses what is
 // too long to count.
 var durationForm = regexp.MustCompile(`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`)
 
-// duration reads a duration like 30s into to, which keeps its value when none is given.
-func (l *loader) duration(v val, to *time.Duration) {
+// duration reads a duration like 30s into to, which keeps its value when none is
+// given. most is a whole number of hours.
+func (l *loader) duration(v val, to *time.Duration, most time.Duration) {
 	if !durationForm.MatchString(v.text()) {
 		return
 	}
 	d, err := time.ParseDuration(v.text())
 	switch {
-	case err != nil, d > longest:
-		l.problem(v, ruleRange, name(v.at)+" must be at most 1h", "")
+	case err != nil, d > most:
+		l.problem(v, ruleRange, fmt.Sprintf("%s must be at most %dh", name(v.at), most/time.Hour), "")
 	case d <= 0:
 		l.problem(v, ruleRange, name(v.at)+" must be more than nothing", "for example 30s")
 	default:
