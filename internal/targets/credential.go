@@ -110,7 +110,14 @@ type Resolver struct {
 
 // Resolve fetches a secret. Every call reads its source anew.
 func (r Resolver) Resolve(ctx context.Context, c campaign.Credential) (campaign.Secret, error) {
+	got, err := r.fetch(ctx, c)
+	return got.token, err
+}
+
+// fetch also tells when the secret expires, where its source says so.
+func (r Resolver) fetch(ctx context.Context, c campaign.Credential) (held, error) {
 	var value string
+	var expires time.Time
 	var err error
 	switch {
 	case c.Env != "":
@@ -120,7 +127,7 @@ func (r Resolver) Resolve(ctx context.Context, c campaign.Credential) (campaign.
 	case len(c.Command) > 0:
 		value, err = r.fromCommand(ctx, c.Command)
 	case c.OAuth2 != nil:
-		value, err = r.fromEndpoint(ctx, c)
+		value, expires, err = r.fromEndpoint(ctx, c)
 	default:
 		value = c.Literal
 	}
@@ -128,9 +135,9 @@ func (r Resolver) Resolve(ctx context.Context, c campaign.Credential) (campaign.
 		err = check(value)
 	}
 	if err != nil {
-		return campaign.Secret{}, fmt.Errorf("%s: %w", Describe(c), err)
+		return held{}, fmt.Errorf("%s: %w", Describe(c), err)
 	}
-	return campaign.NewSecret(value), nil
+	return held{token: campaign.NewSecret(value), expires: expires}, nil
 }
 
 // check refuses what cannot be a secret: in a header or a form it would fail
@@ -240,17 +247,17 @@ func (b *boundedBuffer) Write(p []byte) (int, error) {
 
 // fromEndpoint asks a token endpoint with the client-credentials grant (RFC
 // 6749, section 4.4).
-func (r Resolver) fromEndpoint(ctx context.Context, c campaign.Credential) (string, error) {
+func (r Resolver) fromEndpoint(ctx context.Context, c campaign.Credential) (token string, expires time.Time, err error) {
 	grant := c.OAuth2
 	if grant.ClientSecret == nil || grant.ClientSecret.OAuth2 != nil {
-		return "", errors.New("it has no client_secret: give one as env, file or command")
+		return "", time.Time{}, errors.New("it has no client_secret: give one as env, file or command")
 	}
 	if r.Client == nil {
-		return "", errors.New("there is no way to reach it here: a token endpoint can only be asked by a run")
+		return "", time.Time{}, errors.New("there is no way to reach it here: a token endpoint can only be asked by a run")
 	}
 	secret, err := r.Resolve(ctx, *grant.ClientSecret)
 	if err != nil {
-		return "", fmt.Errorf("client_secret: %w", err)
+		return "", time.Time{}, fmt.Errorf("client_secret: %w", err)
 	}
 	config := clientcredentials.Config{
 		ClientID:     grant.ClientID,
@@ -258,11 +265,11 @@ func (r Resolver) fromEndpoint(ctx context.Context, c campaign.Credential) (stri
 		TokenURL:     grant.TokenURL,
 		Scopes:       grant.Scopes,
 	}
-	token, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, r.Client))
+	granted, err := config.Token(context.WithValue(ctx, oauth2.HTTPClient, r.Client))
 	if err != nil {
-		return "", endpointError(ctx, err)
+		return "", time.Time{}, endpointError(ctx, err)
 	}
-	return token.AccessToken, nil
+	return granted.AccessToken, granted.Expiry, nil
 }
 
 // endpointError says what failed without quoting the answer, which may hold the

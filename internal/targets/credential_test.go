@@ -50,6 +50,8 @@ func TestMain(m *testing.M) {
 		fmt.Print(secretText)
 	case "linger":
 		time.Sleep(5 * time.Second)
+	case "share":
+		shareTokens()
 	case "hang":
 		fmt.Print(secretText)
 		time.Sleep(time.Minute)

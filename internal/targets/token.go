@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"campaign/internal/campaign"
 )
@@ -11,15 +12,22 @@ import (
 // However many callers ask at a time, the credential's source is read once for
 // all of them. It is safe for concurrent use.
 type TokenSource struct {
-	resolve func(context.Context) (campaign.Secret, error)
-	origin  string
-	state   chan tokenState // holds the state while nobody works on it
+	resolve    func(context.Context) (held, error)
+	credential campaign.Credential
+	base       string          // folder that the credential is relative to
+	cache      *tokenCache     // nil: this process keeps its tokens to itself
+	state      chan tokenState // holds the state while nobody works on it
 }
 
 type tokenState struct {
-	current campaign.Secret
-	fetch   *fetch // under way, or nil
+	current held
+	looked  time.Time // at the cache
+	fetch   *fetch    // under way, or nil
 }
+
+// lookEvery is how long another process's renewal may go unnoticed while the
+// current token is not refused.
+const lookEvery = time.Second
 
 // fetch is one reading of the source, shared by everybody who waits for it. It
 // ends early only when all of them have left.
@@ -34,12 +42,27 @@ type fetch struct {
 // NewTokenSource makes a source that reads c with r, not before it is asked.
 func NewTokenSource(r Resolver, c campaign.Credential) *TokenSource {
 	s := &TokenSource{
-		resolve: func(ctx context.Context) (campaign.Secret, error) { return r.Resolve(ctx, c) },
-		origin:  Describe(c),
-		state:   make(chan tokenState, 1),
+		resolve:    func(ctx context.Context) (held, error) { return r.fetch(ctx, c) },
+		credential: c,
+		base:       r.Dir,
+		state:      make(chan tokenState, 1),
 	}
 	s.state <- tokenState{}
 	return s
+}
+
+// Share lets all processes of this host that use the account have one token: it
+// is kept in a file of dir, which only its owner can read, and of however many
+// processes meet the same refusal one renews it. The account's name tells its
+// file from others'. It has effect for tokens that are fetched, those of a
+// command or a token endpoint; others are read from where they stand. A folder
+// that cannot be used is no failure: problem, if not nil, is told the first time,
+// from any goroutine. Share is called before anything else.
+func (s *TokenSource) Share(dir, account string, problem func(error)) {
+	if len(s.credential.Command) == 0 && s.credential.OAuth2 == nil {
+		return
+	}
+	s.cache = newTokenCache(dir, account, s.base, s.credential, problem)
 }
 
 // Token gives the current token.
@@ -62,12 +85,13 @@ func (s *TokenSource) get(ctx context.Context, rejected campaign.Secret) (campai
 		return campaign.Secret{}, err
 	}
 	state := <-s.state
-	if state.fetch == nil && !state.current.IsZero() && state.current != rejected {
+	if state.fetch == nil && !state.current.token.IsZero() && state.current.token != rejected {
+		s.follow(&state, rejected)
 		s.state <- state
-		return state.current, nil
+		return state.current.token, nil
 	}
 	if state.fetch == nil {
-		state.fetch = s.start(ctx, state.current)
+		state.fetch = s.start(ctx, state.current, rejected)
 	}
 	shared := state.fetch
 	shared.waiting++
@@ -85,34 +109,57 @@ func (s *TokenSource) get(ctx context.Context, rejected campaign.Secret) (campai
 	return shared.token, shared.err
 }
 
+// follow takes over what another process has renewed meanwhile.
+func (s *TokenSource) follow(state *tokenState, rejected campaign.Secret) {
+	if s.cache == nil || time.Since(state.looked) < lookEvery {
+		return
+	}
+	state.looked = time.Now()
+	if newer, ok := s.cache.look(state.current); ok && newer.token != rejected {
+		state.current = newer
+	}
+}
+
 func (s *TokenSource) sameAgain() error {
-	return fmt.Errorf("the token was refused and %s gives the same one again: put a new token there and run again", s.origin)
+	return fmt.Errorf("the token was refused and %s gives the same one again: put a new token there and run again", Describe(s.credential))
 }
 
 // start reads the source in the background for a token in the place of the
 // refused one, if there was one. The reading does not end with the caller who
 // began it.
-func (s *TokenSource) start(ctx context.Context, refused campaign.Secret) *fetch {
+func (s *TokenSource) start(ctx context.Context, refused held, rejected campaign.Secret) *fetch {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &fetch{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer cancel()
-		token, err := s.resolve(ctx)
-		if err == nil && token == refused {
-			token, err = campaign.Secret{}, s.sameAgain()
+		got, err := s.obtain(ctx, refused, rejected)
+		if err == nil && got.token == refused.token {
+			got, err = held{}, s.sameAgain()
 		}
 		state := <-s.state
-		f.token, f.err = token, err
+		f.token, f.err = got.token, err
 		if state.fetch == f {
 			state.fetch = nil
 			if err == nil {
-				state.current = token
+				state.current, state.looked = got, time.Now()
 			}
 		}
 		s.state <- state
 		close(f.done)
 	}()
 	return f
+}
+
+// obtain gets a token from the cache or the source. A caller may reject one that
+// this source never gave.
+func (s *TokenSource) obtain(ctx context.Context, refused held, rejected campaign.Secret) (held, error) {
+	if s.cache == nil {
+		return s.resolve(ctx)
+	}
+	if refused.token.IsZero() {
+		refused.token = rejected
+	}
+	return s.cache.renew(ctx, refused, s.resolve)
 }
 
 // leave gives up waiting; with the last one the reading ends, and whoever comes

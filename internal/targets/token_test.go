@@ -19,17 +19,17 @@ import (
 // endpoint gives t-1, t-2, … a second after each question.
 type endpoint struct{ asked atomic.Int64 }
 
-func (e *endpoint) resolve(ctx context.Context) (campaign.Secret, error) {
+func (e *endpoint) resolve(ctx context.Context) (held, error) {
 	n := e.asked.Add(1)
 	select {
 	case <-time.After(time.Second):
-		return campaign.NewSecret(fmt.Sprintf("t-%d", n)), nil
+		return held{token: campaign.NewSecret(fmt.Sprintf("t-%d", n))}, nil
 	case <-ctx.Done():
-		return campaign.Secret{}, ctx.Err()
+		return held{}, ctx.Err()
 	}
 }
 
-func sourceOf(resolve func(context.Context) (campaign.Secret, error)) *TokenSource {
+func sourceOf(resolve func(context.Context) (held, error)) *TokenSource {
 	s := NewTokenSource(Resolver{}, campaign.Credential{Env: "TOKEN"})
 	s.resolve = resolve
 	return s
@@ -92,10 +92,10 @@ func TestTokenWaitsForRenewal(t *testing.T) {
 func TestSameTokenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int64
-		s := sourceOf(func(context.Context) (campaign.Secret, error) {
+		s := sourceOf(func(context.Context) (held, error) {
 			time.Sleep(time.Second)
 			asked.Add(1)
-			return campaign.NewSecret(secretText), nil
+			return held{token: campaign.NewSecret(secretText)}, nil
 		})
 		const message = "the token was refused and environment variable TOKEN gives the same one again: put a new token there and run again"
 		old := campaign.NewSecret(secretText)
@@ -129,10 +129,10 @@ func TestRenewalFails(t *testing.T) {
 		var e endpoint
 		broken := errors.New("no such host")
 		fail := false
-		s := sourceOf(func(ctx context.Context) (campaign.Secret, error) {
+		s := sourceOf(func(ctx context.Context) (held, error) {
 			token, err := e.resolve(ctx)
 			if fail {
-				return campaign.Secret{}, broken
+				return held{}, broken
 			}
 			return token, err
 		})
@@ -154,7 +154,7 @@ func TestCallersLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e endpoint
 		var ended atomic.Int64
-		s := sourceOf(func(ctx context.Context) (campaign.Secret, error) {
+		s := sourceOf(func(ctx context.Context) (held, error) {
 			token, err := e.resolve(ctx)
 			if err != nil {
 				ended.Add(1)
