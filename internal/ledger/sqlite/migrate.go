@@ -4,47 +4,47 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"campaign/internal/ledger"
 )
 
-// migrations bring a ledger from the version of their place, counted from 1, to
-// the next. A ledger that cannot be written stays as it is and is refused.
+// migrations bring a ledger from the version of their place to the next one. A
+// ledger of that version stays what it was but for what it has no place for.
 var migrations = []string{
-	1: "ALTER TABLE blocks ADD COLUMN stage INTEGER NOT NULL DEFAULT 0",
+	1: `ALTER TABLE blocks ADD COLUMN stage INTEGER NOT NULL DEFAULT 0;
+		PRAGMA user_version = 2`,
 }
 
-// migrate brings an older ledger to this version, in one transaction a step.
-func migrate(ctx context.Context, file string) error {
-	db, err := connect(file, writing)
+// migrate brings an older ledger to this version, in one transaction. It needs no
+// right to write a ledger that is of this version.
+func (r *Reader) migrate(ctx context.Context) error {
+	version, err := versionOf(ctx, r.db)
+	if err != nil || version < 1 || version >= schemaVersion {
+		return nil // nothing to do here, or identify says what is wrong
+	}
+	db, err := connect(r.file, writing)
 	if err != nil {
 		return err
 	}
-	defer db.Close() // what it wrote is committed
-	for {
-		version, err := versionOf(ctx, db)
-		if err != nil || version < 1 || version >= schemaVersion {
-			return nil // nothing to do here, or identify says what is wrong
-		}
-		err = inTx(ctx, db, "bringing the ledger to this version's format", func(ctx context.Context, tx *sql.Tx) error {
+	doing := fmt.Sprintf("bringing the ledger %s from format %d to format %d, before it can be used", r.file, version, schemaVersion)
+	err = inTx(ctx, db, doing, func(ctx context.Context, tx *sql.Tx) error {
+		for {
 			now, err := versionOf(ctx, tx)
-			if err != nil || now != version { // another process was faster
+			if err != nil || now >= schemaVersion { // perhaps another process was faster
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, migrations[version]); err != nil {
+			if _, err := tx.ExecContext(ctx, migrations[now]); err != nil {
 				return err
 			}
-			_, err = tx.ExecContext(ctx, versions[version+1])
-			return err
-		})
-		if err != nil {
-			return errors.Join(ledger.Because(ledger.ErrFormat, "the ledger %s is of format %d and could not be brought to format %d: %v", file, version, schemaVersion, err))
 		}
+	})
+	err = errors.Join(err, db.Close())
+	if err == nil || errors.Is(err, ledger.ErrDamaged) || ctx.Err() != nil {
+		return err
 	}
+	return ledger.Because(ledger.ErrFormat, "%v", err)
 }
-
-// versions set the version: a pragma takes no parameter.
-var versions = []string{2: "PRAGMA user_version = 2"}
 
 // versionOf gives the version of a ledger of ours; 0 of anything else.
 func versionOf(ctx context.Context, q querier) (int, error) {

@@ -145,7 +145,7 @@ func openFile(ctx context.Context, file, project string) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{db: db, file: file}
-	if err := migrate(ctx, file); err != nil {
+	if err := r.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	if err := r.ready(ctx, project); err != nil {
