@@ -69,7 +69,7 @@ func TestChuanboExamples(t *testing.T) {
 			t.Fatalf("%s: %d recorded", channel, len(got))
 		}
 		want := Request{
-			Seq: 1, At: got[0].At, System: "chuanbo", Endpoint: "push_create", Channel: channel, Title: example[0].value,
+			Seq: 1, At: got[0].At, Micros: got[0].Micros, InFlight: 1, Account: "chuanbo", System: "chuanbo", Endpoint: "push_create", Channel: channel, Title: example[0].value,
 			Groups: []string{"123"}, Size: got[0].Size, SHA256: got[0].SHA256,
 		}
 		if diff := cmp.Diff(want, got[0]); diff != "" {

@@ -14,7 +14,8 @@ const pageSize = 512
 const controlHelp = `GET    /_sandbox/requests?format=ndjson|json&since=SEQ&limit=N   accepted requests
 DELETE /_sandbox/requests                                        forget the record and the counts
 GET    /_sandbox/summary?channel=C&title=T                       counts, duplicates
-GET    /_sandbox/arrivals?format=ndjson|json&since=N&limit=N     when each request was seen
+GET    /_sandbox/arrivals?format=ndjson|json&since=N&limit=N     when each request was seen, and how many were in flight then
+GET    /_sandbox/rates?since=N                                   of those: how many a second for each account and channel, the most in any one-second window
 GET    /_sandbox/faults                                          installed faults
 POST   /_sandbox/faults                                          {"kind": "...", ...}, "kind:key=value", or an array of them
 DELETE /_sandbox/faults                                          remove all faults
@@ -48,6 +49,13 @@ func (s *Server) handleControl(w http.ResponseWriter, r *http.Request) {
 			page := s.record.trace(int(min(since, maxInt)), limit)
 			return page, since + uint64(len(page))
 		})
+	case "GET /_sandbox/rates":
+		since, err := whole(r.URL.Query().Get("since"), 0)
+		if err != nil {
+			writeError(w, http.StatusBadRequest, fmt.Errorf("since=%w", err))
+			return
+		}
+		writeJSON(w, http.StatusOK, s.Rates(since))
 	case "GET /_sandbox/faults":
 		writeJSON(w, http.StatusOK, s.Faults())
 	case "POST /_sandbox/faults":
@@ -90,19 +98,29 @@ func (s *Server) postToken(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// whole reads a parameter that is a whole number.
+func whole(text string, otherwise uint64) (uint64, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return 0, fmt.Errorf("%s: use a whole number", text)
+	}
+	return n, nil
+}
+
 // list writes pages of items as NDJSON, or as one JSON array with format=json.
 func list[T any](w http.ResponseWriter, r *http.Request, page func(since uint64, limit int) ([]T, uint64)) {
 	query := r.URL.Query()
 	since, limit := uint64(0), uint64(maxInt)
 	for name, at := range map[string]*uint64{"since": &since, "limit": &limit} {
-		if text := query.Get(name); text != "" {
-			n, err := strconv.ParseUint(text, 10, 63)
-			if err != nil {
-				writeError(w, http.StatusBadRequest, fmt.Errorf("%s=%s: use a whole number", name, text))
-				return
-			}
-			*at = n
+		n, err := whole(query.Get(name), *at)
+		if err != nil {
+			writeError(w, http.StatusBadRequest, fmt.Errorf("%s=%w", name, err))
+			return
 		}
+		*at = n
 	}
 	format := query.Get("format")
 	if format != "" && format != "json" && format != "ndjson" {

@@ -34,10 +34,11 @@ func TestControlLists(t *testing.T) {
 		if problem != nil {
 			t.Fatal(problem)
 		}
-		s.record.arrived(send, time.Now())
-		if _, err := s.record.accept(send, p, "", nil); err != nil {
+		v := s.record.arrived(send, "zqt", time.Now())
+		if _, err := s.record.accept(v, send, p, "", nil); err != nil {
 			t.Fatal(err)
 		}
+		s.record.left(v, p.channel, true)
 	}
 	sameTime := cmp.Comparer(time.Time.Equal)
 	lines := strings.Split(control(t, s, "GET", "requests", "").body, "\n")

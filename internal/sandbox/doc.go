@@ -26,6 +26,16 @@
 // its answer leaves. A request whose body did not arrive whole is never accepted.
 // A client that leaves after the whole body arrived does not undo an acceptance.
 //
+// # The trace
+//
+// Each request is noted when its header has been read, by a clock that nobody sets:
+// when, which account (two accounts of a system are told apart by what stands before
+// the path, as in /YX), which channel, and how many requests of the account were in
+// flight. A request is in flight until the last byte of its answer is about to
+// leave, or until it is noticed that its client has left. /_sandbox/rates folds the
+// trace: the most requests in any window of one second, counts second by second.
+// What a busy machine takes to read a request adds to the time of its arrival.
+//
 // # Faults
 //
 // A fault has a kind, a selection and parameters; ParseFault reads

@@ -22,9 +22,11 @@ func (s *Server) finish(c *call, chosen choice) {
 	s.record.add(c.endpoint, func(n *Counts) { n.Faulted++ })
 	switch f.Kind {
 	case "reset-before":
+		s.leave(c)
 		reset(c.w)
 	case "reset-after":
 		s.process(c)
+		s.leave(c)
 		reset(c.w)
 	case "stall":
 		s.hold(c, f.For)
@@ -32,7 +34,9 @@ func (s *Server) finish(c *call, chosen choice) {
 		s.process(c)
 		s.hold(c, f.For)
 	case "truncate":
-		truncate(c.w, s.process(c), f.Bytes)
+		a := s.process(c)
+		s.leave(c)
+		truncate(c.w, a, f.Bytes)
 	default:
 		if f.Accept {
 			s.process(c)
@@ -93,6 +97,9 @@ func (s *Server) answer(c *call, a answer, drip *Fault) {
 	defer tick.Stop()
 	for rest := a.body; ; {
 		n := min(drip.Bytes, len(rest))
+		if n == len(rest) {
+			s.leave(c)
+		}
 		if _, err := io.WriteString(c.w, rest[:n]); err != nil {
 			return
 		}

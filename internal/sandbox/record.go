@@ -16,6 +16,9 @@ import (
 type Request struct {
 	Seq         uint64    `json:"seq"` // 1, 2, 3, … in the order of acceptance; goes on after a clear
 	At          time.Time `json:"at"`  // when it was accepted
+	Micros      int64     `json:"us"`  // when it was seen, as in its Arrival
+	InFlight    int       `json:"in_flight"`
+	Account     string    `json:"account"`
 	System      string    `json:"system"`
 	Endpoint    string    `json:"endpoint"`
 	Channel     string    `json:"channel"`              // zqt.message, chuanbo.notification, chuanbo.sms, chuanbo.voice
@@ -43,19 +46,16 @@ func (c channel) String() string {
 	return [...]string{"zqt.message", "chuanbo.notification", "chuanbo.sms", "chuanbo.voice"}[c]
 }
 
-// Arrival is the moment at which a request was seen: its header was read.
-type Arrival struct {
-	At       time.Time `json:"at"`
-	Endpoint string    `json:"endpoint"`
-}
-
 // blockSize is the number of entries in a block of the record. Blocks never move,
 // so that a million entries are not copied while they grow.
 const blockSize = 4096
 
-// entry is a Request as memory keeps it, about 130 bytes and 4 a recipient.
+// entry is a Request as memory keeps it, about 150 bytes and 4 a recipient.
 type entry struct {
 	at      time.Duration // since record.start
+	arrived time.Duration
+	account uint32
+	flying  uint32
 	title   string
 	to      []uint32 // indexes into record.names
 	sum     [sha256.Size]byte
@@ -64,11 +64,6 @@ type entry struct {
 }
 
 type kept struct{ contentType, body string }
-
-type arrival struct {
-	at       time.Duration
-	endpoint endpoint
-}
 
 // record remembers what was seen and accepted. Each recipient's name and each
 // repeated title is kept once.
@@ -92,16 +87,22 @@ type record struct {
 	to       []uint32 // the rest of the block from which entries take theirs
 	seen     int
 	arrivals [][]arrival
+	era      uint64 // how often the trace was cleared
+	accounts []account
+	named    map[string]int // indexes of accounts
+	flying   int            // requests under way
 	counts   [endpoints]Counts
 }
 
 func newRecord(outbox string, keepBody bool) *record {
-	r := &record{start: time.Now(), outbox: outbox, keepBody: keepBody}
+	r := &record{start: time.Now(), outbox: outbox, keepBody: keepBody, named: map[string]int{}}
+	r.account("others")
 	r.forget()
 	return r
 }
 
 func (r *record) forget() {
+	r.era++
 	r.cleared += uint64(r.count)
 	r.count, r.entries, r.bodies = 0, nil, map[uint64]kept{}
 	r.ids, r.names, r.titles, r.to = map[string]uint32{}, nil, map[string]string{}, nil
@@ -116,19 +117,6 @@ func (r *record) clear() {
 	r.forget()
 }
 
-// arrived notes a request that was seen at a time.
-func (r *record) arrived(e endpoint, at time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.seen%blockSize == 0 {
-		r.arrivals = append(r.arrivals, make([]arrival, 0, blockSize))
-	}
-	last := &r.arrivals[len(r.arrivals)-1]
-	*last = append(*last, arrival{at.Sub(r.start), e})
-	r.seen++
-	r.counts[e].Received++
-}
-
 // add changes the counts of an endpoint.
 func (r *record) add(e endpoint, change func(*Counts)) {
 	r.mu.Lock()
@@ -138,7 +126,7 @@ func (r *record) add(e endpoint, change func(*Counts)) {
 
 // accept records a request and returns its outbox id. When it returns an error the
 // request is not accepted.
-func (r *record) accept(e endpoint, p parcel, contentType string, body []byte) (string, error) {
+func (r *record) accept(v visit, e endpoint, p parcel, contentType string, body []byte) (string, error) {
 	sum := sha256.Sum256(body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,7 +134,10 @@ func (r *record) accept(e endpoint, p parcel, contentType string, body []byte) (
 		return "", r.failed
 	}
 	seq := r.cleared + uint64(r.count) + 1
-	made := entry{at: time.Since(r.start), title: p.title, sum: sum, size: uint32(len(body)), channel: p.channel}
+	made := entry{
+		at: time.Since(r.start), arrived: v.at, account: uint32(v.account), flying: uint32(v.flying),
+		title: p.title, sum: sum, size: uint32(len(body)), channel: p.channel,
+	}
 	extra := kept{}
 	if r.keepBody {
 		extra = kept{contentType, string(body)}
@@ -235,7 +226,7 @@ func (r *record) hold(text string) string {
 func (r *record) request(seq uint64, e *entry, to []string, k kept) Request {
 	q := Request{
 		Seq: seq, At: r.start.Add(e.at), Channel: e.channel.String(), Title: e.title,
-		Size: int(e.size), SHA256: hex.EncodeToString(e.sum[:]), ContentType: k.contentType, Body: k.body,
+		Micros: e.arrived.Microseconds(), InFlight: int(e.flying), Account: r.accounts[e.account].name, Size: int(e.size), SHA256: hex.EncodeToString(e.sum[:]), ContentType: k.contentType, Body: k.body,
 	}
 	if e.channel == zqtMessage {
 		q.System, q.Endpoint, q.ID, q.Recipients = systemZQT, send.String(), r.id(seq), to
@@ -263,20 +254,6 @@ func (r *record) requests(since uint64, limit int) []Request {
 		}
 		seq := r.cleared + uint64(i) + 1
 		out = append(out, r.request(seq, e, to, r.bodies[seq]))
-	}
-	return out
-}
-
-// trace returns up to limit arrivals from the one at index first on.
-func (r *record) trace(first, limit int) []Arrival {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	first = min(first, r.seen)
-	last := first + min(limit, r.seen-first)
-	out := make([]Arrival, 0, last-first)
-	for i := first; i < last; i++ {
-		a := r.arrivals[i/blockSize][i%blockSize]
-		out = append(out, Arrival{r.start.Add(a.at), a.endpoint.String()})
 	}
 	return out
 }

@@ -58,8 +58,9 @@ func TestRecordOverSeveralBlocks(t *testing.T) {
 		if i == 5000 {
 			p.title = long
 		}
-		r.arrived(send, time.Now())
-		id, err := r.accept(send, p, "", []byte(p.title))
+		v := r.arrived(send, "zqt", time.Now())
+		id, err := r.accept(v, send, p, "", []byte(p.title))
+		r.left(v, zqtMessage, true)
 		if err != nil || id != fmt.Sprintf("outbox-%d", i+1) {
 			t.Fatal(id, err)
 		}
@@ -94,7 +95,7 @@ func TestRecordOverSeveralBlocks(t *testing.T) {
 	if got := r.summary(Filter{}); got.Accepted != 0 || got.Distinct != 0 || len(r.requests(0, maxInt)) != 0 || len(r.trace(0, maxInt)) != 0 {
 		t.Errorf("after clearing: %+v", got)
 	}
-	if id, err := r.accept(send, parcel{to: []string{"a/b"}}, "", nil); err != nil || id != fmt.Sprintf("outbox-%d", n+1) {
+	if id, err := r.accept(visit{}, send, parcel{to: []string{"a/b"}}, "", nil); err != nil || id != fmt.Sprintf("outbox-%d", n+1) {
 		t.Errorf("after clearing: %s, %v", id, err)
 	}
 	if got := r.requests(0, 10); len(got) != 1 || got[0].Seq != n+1 || len(r.requests(n+1, 10)) != 0 {
@@ -110,7 +111,7 @@ func TestRecordIsCompact(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	for i := range n {
 		p := parcel{channel: zqtMessage, title: "标题", to: []string{fmt.Sprintf("2fb5c7c3-6841-4b15-9c4d-%012d/ad0f56d2-4c5a-4b02-9127-%012d", i, i)}}
-		if _, err := r.accept(send, p, "", []byte("x")); err != nil {
+		if _, err := r.accept(visit{}, send, p, "", []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 	}

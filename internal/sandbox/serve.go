@@ -62,7 +62,7 @@ func endpointNamed(name string) (endpoint, bool) {
 
 // route finds the endpoint of a path: an environment's prefix of one element, as
 // in /YX, may stand before each, and zqt's /AGCS_zqc may be left out.
-func route(path string) endpoint {
+func route(path string) (e endpoint, prefix string) {
 	for e, suffix := range [...]string{
 		send: "/v3_1/msgcenter/send", groupList: "/openapi/chuanbo/group_list", pushCreate: "/openapi/chuanbo/push_create", token: "/oauth/token",
 	} {
@@ -74,10 +74,10 @@ func route(path string) endpoint {
 			prefix = strings.TrimSuffix(prefix, "/AGCS_zqc")
 		}
 		if prefix == "" || isEnvironment(prefix) {
-			return endpoint(e)
+			return endpoint(e), prefix
 		}
 	}
-	return unknown
+	return unknown, ""
 }
 
 func isEnvironment(prefix string) bool {
@@ -98,6 +98,8 @@ type call struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	endpoint endpoint
+	visit    visit
+	gone     bool // no longer in flight
 	token    string
 	good     bool // the token, when the request came in
 
@@ -131,9 +133,11 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	defer s.active.Done()
 
-	c := &call{w: w, r: r, endpoint: route(r.URL.Path), token: bearer(r.Header)}
+	e, prefix := route(r.URL.Path)
+	c := &call{w: w, r: r, endpoint: e, token: bearer(r.Header)}
 	defer c.free()
-	s.record.arrived(c.endpoint, arrived)
+	c.visit = s.record.arrived(e, accountOf(e, prefix), arrived)
+	defer s.leave(c)
 	if needsRecipients {
 		c.parse()
 	}
@@ -146,6 +150,20 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.finish(c, chosen)
+}
+
+// leave ends the request's time in flight. Who writes the end of an answer before
+// the handler returns calls it first: the client may come back at once.
+func (s *Server) leave(c *call) {
+	if c.gone {
+		return
+	}
+	c.gone = true
+	if c.read && c.endpoint == pushCreate {
+		c.parse() // a fault may have spared it
+	}
+	known := c.endpoint == send || c.parsed && c.problem == nil
+	s.record.left(c.visit, c.parcel.channel, known)
 }
 
 // admit decides in one step whether the token is good and what the faults do, so
@@ -286,7 +304,7 @@ func (s *Server) send(c *call) (answer, bool) {
 	if c.parse(); c.problem != nil {
 		return s.zqtRefused(c.problem.String()), false
 	}
-	outbox, err := s.record.accept(c.endpoint, c.parcel, c.r.Header.Get("Content-Type"), c.body)
+	outbox, err := s.record.accept(c.visit, c.endpoint, c.parcel, c.r.Header.Get("Content-Type"), c.body)
 	if err != nil {
 		return notRecorded(err), false
 	}
@@ -307,7 +325,7 @@ func (s *Server) push(c *call) (answer, bool) {
 	if s.refusedConnectNo(c.form) {
 		return chuanboAnswer(codeConnectNo, "connectNo 无效"), false
 	}
-	if _, err := s.record.accept(c.endpoint, c.parcel, c.r.Header.Get("Content-Type"), c.body); err != nil {
+	if _, err := s.record.accept(c.visit, c.endpoint, c.parcel, c.r.Header.Get("Content-Type"), c.body); err != nil {
 		return notRecorded(err), false
 	}
 	return chuanboAnswer(0, "success"), true

@@ -240,6 +240,9 @@ func (s *Server) RequestsSince(since uint64, limit int) []Request {
 // Arrivals returns when each request was seen, in that order.
 func (s *Server) Arrivals() []Arrival { return s.record.trace(0, maxInt) }
 
+// Rates says how fast requests came, over the arrivals from the one at index since on.
+func (s *Server) Rates(since uint64) Rates { return s.record.rates(int(min(since, maxInt))) }
+
 // Summary counts what was seen and accepted.
 func (s *Server) Summary() Summary { return s.SummaryOf(Filter{}) }
 

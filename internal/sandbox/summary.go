@@ -29,6 +29,7 @@ type Summary struct {
 	Duplicates      map[string]int `json:"duplicates"`
 	DuplicateGroups map[string]int `json:"duplicate_groups"`
 	DistinctGroups  int            `json:"distinct_groups"`
+	InFlight        int            `json:"in_flight"` // requests under way; one whose client has left counts until that is noticed
 	Holding         int            `json:"holding"`   // requests that a fault keeps waiting
 	Listening       bool           `json:"listening"` // false while a refuse fault keeps the port closed, and after Close
 }
@@ -50,6 +51,7 @@ func (r *record) summary(f Filter) Summary {
 	}
 	s.plus(r.counts[send])
 	s.plus(r.counts[pushCreate])
+	s.InFlight = r.flying
 	times := make([]int, len(r.names))
 	group := make([]bool, len(r.names))
 	for _, block := range r.entries {

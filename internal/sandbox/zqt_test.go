@@ -70,7 +70,7 @@ func TestZQTAcceptsTheDocumentsExampleUnderEveryRoute(t *testing.T) {
 	}
 	last := s.Requests()[4]
 	want := Request{
-		Seq: 5, At: last.At, System: "zqt", Endpoint: "send", Channel: "zqt.message",
+		Seq: 5, At: last.At, Micros: last.Micros, InFlight: 1, Account: "zqt/YX", System: "zqt", Endpoint: "send", Channel: "zqt.message",
 		Title: "[环科园(新街街道)]  环科园第四次全国经济普查单位清查补充登记公告", ID: last.ID,
 		Recipients: []string{"2fb5c7c3-6841-4b15-9c4d-b2e807b792e5/ad0f56d2-4c5a-4b02-9127-6db8cc099820"},
 		Size:       len(zqtExample), SHA256: digest(zqtExample), ContentType: "application/json", Body: zqtExample,
