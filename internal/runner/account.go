@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -20,13 +19,19 @@ type AccountOptions struct {
 	Sender Sender
 	Tokens Tokens // nil: the account has no token that can be renewed
 	Limits campaign.Limits
-	// Shared is where all processes that use the account agree about its limits, and
-	// Name the account's name there; nil: this process is alone with it.
+	// Shared is where all processes that use the account agree about its limits, its
+	// speed and the pauses that the upstream asks for, and Name the account's name
+	// there; nil: this process is alone with it. All of them give the same Limits.
 	Shared ledger.Accounts
 	Name   string
 	// WaitForUpstream is how long to wait for an upstream in trouble, probing it
-	// with single requests; 0: stop at once.
+	// with single requests; 0: stop at once. A probe whose answer is lost costs an
+	// unknown outcome: after three of them without an answer between the account
+	// takes no more requests, however much time is left.
 	WaitForUpstream time.Duration
+	// MaxWait is the longest pause that the upstream may ask for; after a longer one
+	// the account takes no more requests. 0: 15 minutes, as Job.MaxWait.
+	MaxWait time.Duration
 	// Probe spaces the probes; zero: from 1 s up to 1 minute.
 	Probe campaign.Retry
 	// Random gives a number in [0, n); nil: the usual source.
@@ -34,56 +39,87 @@ type AccountOptions struct {
 }
 
 // Account is an upstream account as runs use it: its wire, limits, token and
-// health. All runs of a process that go to the account share one.
+// health. All runs of a process that go to the account share one. Processes share
+// limits, speed and pauses (AccountOptions.Shared); health and the budget of
+// retries are each process's own: a process finds out for itself that the upstream
+// is in trouble, and probes it for itself.
 type Account struct {
-	sender Sender
-	tokens Tokens
-	limits campaign.Limits
-	wait   time.Duration
-	probe  campaign.Retry
-	random func(n int64) int64
+	sender  Sender
+	tokens  Tokens
+	limits  campaign.Limits
+	limit   Pace // of the rate
+	wait    time.Duration
+	maxWait time.Duration
+	probe   campaign.Retry
+	random  func(n int64) int64
+	shared  ledger.Accounts
+	name    string
+	made    time.Time
 
 	slots *semaphore.Weighted // requests in flight
 	turn  chan struct{}       // whose turn it is to start a request
 	slow  chan struct{}       // open intents while the account is slowed down
+	talk  chan struct{}       // whose turn it is to change the cell
+	door  chan struct{}       // whose turn it is to ask for a place
 
-	limited   bool        // by its own rate
-	good      atomic.Bool // health is good: nothing below needs a look
-	throttled atomic.Bool // speed is not full
-	proven    atomic.Bool // the last renewed token was taken
+	limited   bool         // by its own rate
+	good      atomic.Bool  // nothing below keeps requests from starting
+	throttled atomic.Bool  // speed is not full
+	proven    atomic.Bool  // the last renewed token was taken
+	queued    atomic.Int64 // requests that wait for a permit
+	lookAt    atomic.Int64 // when the cell is looked at again; see clock
+	wantedAt  atomic.Int64 // when it is looked again who waits for a place
+	seated    atomic.Int64 // places taken
+	spare     atomic.Int64 // places to give back
 
-	mu       sync.Mutex // held for moments only
-	pace     Pace
-	throttle Pace
-	speed    Speed
-	recent   counter
-	health   Health
-	grants   grants
-	trouble  string    // why the account is not good
-	since    time.Time // of the trouble
-	probes   int       // made since then
-	probeAt  time.Time // when the next one may start
-	probing  bool      // one is under way
-	ended    *stopped  // the account takes no more requests in this invocation
-	changed  chan struct{}
+	mu      sync.Mutex // held for moments only
+	permits Permits
+	starts  int       // not in the cell yet
+	raises  int       // successes that are not in the cell yet
+	speed   Speed     // as the cell had it last
+	until   time.Time // the end of a pause, as the cell had it last
+	resume  time.Time // the same by the monotonic clock, never earlier
+	budget  Budget
+	health  Health
+	grants  grants
+	trouble string    // why the upstream is in trouble
+	since   time.Time // of the trouble
+	probes  int       // made since then
+	lost    int       // of them whose answer was lost
+	probeAt time.Time // when the next one may start
+	probing bool      // one is under way
+	pollAt  time.Time // when a place is asked for again
+	ended   *stopped  // the account takes no more requests in this invocation
+	changed chan struct{}
 }
 
-// slowAhead is how many intents may be open before their requests may start
-// while the account is slowed down.
-const slowAhead = 2
+const (
+	// slowAhead is how many intents may be open before their requests may start
+	// while the account is slowed down.
+	slowAhead = 2
+	// lostProbesMost bounds what waiting for an upstream costs in unknown outcomes.
+	lostProbesMost = 3
+)
 
 // NewAccount makes an account. Its Sender is used for nothing else meanwhile.
 func NewAccount(o AccountOptions) *Account {
 	a := &Account{
-		sender: o.Sender, tokens: o.Tokens, limits: o.Limits,
-		wait: o.WaitForUpstream, probe: o.Probe, random: o.Random,
+		sender: o.Sender, tokens: o.Tokens, limits: o.Limits, limit: NewPace(o.Limits.Rate),
+		wait: o.WaitForUpstream, maxWait: o.MaxWait, probe: o.Probe, random: o.Random,
+		shared: o.Shared, name: o.Name, made: time.Now(),
 		turn: make(chan struct{}, 1), slow: make(chan struct{}, slowAhead),
-		pace:    NewPace(o.Limits.Rate),
+		talk: make(chan struct{}, 1), door: make(chan struct{}, 1),
 		changed: make(chan struct{}),
 	}
-	a.limited = a.pace.Limited()
+	a.limited = a.limit.Limited()
 	a.limits.Concurrency = max(o.Limits.Concurrency, 1)
 	a.slots = semaphore.NewWeighted(int64(a.limits.Concurrency))
+	if a.shared == nil {
+		a.shared = &alone{}
+	}
+	if a.maxWait <= 0 {
+		a.maxWait = defaultMaxWait
+	}
 	if a.probe.Base <= 0 || a.probe.Cap <= 0 {
 		a.probe = campaign.Retry{Base: time.Second, Cap: time.Minute}
 	}
@@ -94,52 +130,26 @@ func NewAccount(o AccountOptions) *Account {
 	return a
 }
 
-// counter counts requests a second, coarsely: enough to know what half of it is.
-type counter struct {
-	from          time.Time
-	now, previous float64
-}
-
-func (c *counter) add(now time.Time) {
-	c.roll(now)
-	c.now++
-}
-
-func (c *counter) roll(now time.Time) {
-	switch since := now.Sub(c.from); {
-	case since >= 2*time.Second:
-		*c = counter{from: now}
-	case since >= time.Second:
-		*c = counter{from: c.from.Add(time.Second), previous: c.now}
-	}
-}
-
-// rate is what the busier of this second and the last one shows.
-func (c *counter) rate(now time.Time) float64 {
-	c.roll(now)
-	return max(c.now, c.previous)
-}
-
-// pass is the right to have one request in flight.
+// pass is the right to have one request in flight. It belongs to one slot, which
+// sends one request after the other with it.
 type pass struct {
+	own   *lane // of the run, which is told of pauses; nil: nobody is
 	held  bool
-	probe bool
+	place func()    // gives the place among all processes back; nil: none is taken
+	probe bool      // the request probes an upstream in trouble
+	retry bool      // the request is a retry that the budget paid for
+	until time.Time // the request is to be written until then; zero: at any time
 }
 
-// tryEnter takes a pass if that needs no waiting.
+// tryEnter takes a pass if that needs no waiting: it is held already, and no other
+// process is to have its place.
 func (a *Account) tryEnter(p *pass) bool {
-	if !a.good.Load() {
-		return false
-	}
-	if !p.held {
-		p.held = a.slots.TryAcquire(1)
-	}
-	return p.held
+	return a.good.Load() && p.held && p.place != nil && a.keep()
 }
 
-// enter waits for a pass: for a place among the requests in flight, and while
-// the upstream is in trouble for the right to probe it. Its error is a *stopped
-// when the account takes no more requests.
+// enter waits for a pass: for a place among the requests in flight, for the end of
+// a pause, and while the upstream is in trouble for the right to probe it. Its
+// error is a *stopped when the account takes no more requests.
 func (a *Account) enter(ctx context.Context, p *pass) error {
 	if !p.held {
 		if err := a.slots.Acquire(ctx, 1); err != nil {
@@ -147,11 +157,18 @@ func (a *Account) enter(ctx context.Context, p *pass) error {
 		}
 		p.held = true
 	}
+	if err := a.look(); err != nil {
+		return err
+	}
 	for {
 		wait, changed, err := a.admit(p)
+		if err == nil && wait == 0 {
+			wait, err = a.seat(p)
+		}
 		if err != nil || wait == 0 {
 			return err
 		}
+		a.announce(p)
 		if err := sleep(ctx, wait, changed); err != nil {
 			return err
 		}
@@ -164,11 +181,14 @@ func (a *Account) admit(p *pass) (time.Duration, <-chan struct{}, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
+	a.open(now)
 	switch {
 	case a.ended != nil:
 		return 0, nil, a.ended
-	case a.trouble == "":
-		return 0, nil, nil
+	case now.Before(a.resume):
+		return a.resume.Sub(now), a.changed, nil
+	case a.trouble == "", p.probe:
+		return 0, a.changed, nil
 	case a.probing:
 		return a.wait + time.Minute, a.changed, nil // until the probe's answer
 	case now.Before(a.probeAt):
@@ -176,13 +196,45 @@ func (a *Account) admit(p *pass) (time.Duration, <-chan struct{}, error) {
 	}
 	a.probing, p.probe = true, true
 	a.probes++
-	return 0, nil, nil
+	return 0, a.changed, nil
 }
+
+// open notes whether requests may start without a look at the state. mu is held.
+func (a *Account) open(now time.Time) {
+	a.good.Store(a.trouble == "" && a.ended == nil && !now.Before(a.resume))
+}
+
+// announce tells the pass's run of a pause, once of each.
+func (a *Account) announce(p *pass) {
+	if p.own == nil || p.own.tell == nil {
+		return
+	}
+	a.mu.Lock()
+	now := time.Now()
+	// Answers to requests that were in flight together move the end by moments.
+	news := a.ended == nil && now.Before(a.resume) && a.resume.Sub(p.own.told) >= time.Second
+	until := now.Round(0).Add(a.resume.Sub(now))
+	if news {
+		p.own.told = a.resume
+	}
+	a.mu.Unlock()
+	if news {
+		p.own.tell(Event{Kind: Waiting, Detail: asksToWait, Until: until})
+	}
+}
+
+const asksToWait = "the upstream asks to wait"
 
 // leave gives the pass back.
 func (a *Account) leave(p *pass) {
+	p.retry = false
 	if p.probe {
 		a.unprobe(p)
+	}
+	if p.place != nil { // before the slot: who gets that asks for a place
+		p.place()
+		p.place = nil
+		a.seated.Add(-1)
 	}
 	if p.held {
 		p.held = false
@@ -206,30 +258,37 @@ func (a *Account) tell() {
 }
 
 // report takes note of how an attempt ended, and says what changed by it.
-func (a *Account) report(k kind, v campaign.Verdict, began time.Time, probe bool) *Event {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if k == answered && v.Outcome != campaign.Deferred && a.trouble == "" && a.speed.rate == 0 {
-		a.health = Health{} // the usual case
+func (a *Account) report(k kind, v campaign.Verdict, began time.Time, p *pass) *Event {
+	if a.usual(k, v, p) {
 		return nil
 	}
-	now := time.Now()
-	var change *Event
-	switch {
-	case v.Status == http.StatusTooManyRequests:
-		before := a.speed
-		a.setSpeed(a.speed.Slowed(now, began, a.recent.rate(now)))
-		if a.speed != before {
-			change = &Event{Kind: Slowed}
-		}
-	case v.Outcome == campaign.Accepted:
-		a.setSpeed(a.speed.Raised())
+	change := a.heed(v, began)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if v.Outcome == campaign.Accepted && a.speed.rate != 0 {
+		a.raises++
 	}
 	a.health = a.health.After(k)
-	if e := a.judge(k, now, probe); e != nil {
+	if e := a.judge(k, time.Now(), p.probe); e != nil {
 		change = e
 	}
 	return change
+}
+
+// usual takes note of an attempt after which nothing changes, as after most.
+func (a *Account) usual(k kind, v campaign.Verdict, p *pass) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	spoke := k == answered && v.Outcome != campaign.Deferred
+	if p.retry && spoke {
+		a.budget = a.budget.Answered()
+	}
+	p.retry = false
+	if !spoke || v.Status == http.StatusTooManyRequests || a.trouble != "" || a.speed.rate != 0 {
+		return false
+	}
+	a.health = Health{}
+	return true
 }
 
 // judge decides what the health means. mu is held.
@@ -241,8 +300,8 @@ func (a *Account) judge(k kind, now time.Time, probe bool) *Event {
 		if a.trouble == "" {
 			return nil
 		}
-		a.trouble, a.probes = "", 0
-		a.good.Store(true)
+		a.trouble, a.probes, a.lost = "", 0, 0
+		a.open(now)
 		a.tell()
 		return &Event{Kind: Recovered}
 	}
@@ -252,30 +311,30 @@ func (a *Account) judge(k kind, now time.Time, probe bool) *Event {
 	}
 	if a.trouble == "" {
 		a.since = now
-		a.good.Store(false)
 	}
 	a.trouble = trouble
+	a.open(now)
+	if probe && k == lost {
+		a.lost++
+	}
 	a.probeAt = now.Add(Backoff(a.probe, a.probes+1, a.random))
-	if a.probeAt.Sub(a.since) >= a.wait {
-		a.ended = &stopped{why: Unavailable, detail: trouble}
-		a.tell()
+	if a.probeAt.Sub(a.since) >= a.wait || a.lost >= lostProbesMost {
+		a.finish(&stopped{why: Unavailable, detail: trouble})
 		return &Event{Kind: Troubled, Detail: trouble}
 	}
 	a.tell()
 	return &Event{Kind: Troubled, Detail: trouble, Until: a.probeAt}
 }
 
-// setSpeed applies a new speed. mu is held.
-func (a *Account) setSpeed(s Speed) {
-	a.speed = s
-	a.throttle.interval = s.Interval()
-	a.throttled.Store(a.throttle.interval > 0)
-}
-
 // end stops the account for this invocation. The first reason counts.
 func (a *Account) end(s *stopped) *stopped {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.finish(s)
+}
+
+// finish is end with mu held.
+func (a *Account) finish(s *stopped) *stopped {
 	if a.ended == nil {
 		a.ended = s
 		a.good.Store(false)
@@ -289,112 +348,4 @@ func (a *Account) over() *stopped {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.ended
-}
-
-// errClosed is what a request finds that waited to start while the account came
-// into trouble.
-var errClosed = errors.New("the upstream is in trouble")
-
-// start waits until a request may start under both limits, the account's and
-// the campaign's own. Nothing may delay the request between start and the wire.
-func (a *Account) start(ctx context.Context, own *lane, p *pass) error {
-	if !own.limited && !a.limited && !a.throttled.Load() {
-		if !a.good.Load() && !p.probe {
-			return errClosed
-		}
-		a.mu.Lock()
-		a.recent.add(time.Now())
-		a.mu.Unlock()
-		return ctx.Err()
-	}
-	if own.limited {
-		if err := own.enter(ctx); err != nil {
-			return err
-		}
-		defer own.leave()
-	}
-	select {
-	case a.turn <- struct{}{}:
-		defer func() { <-a.turn }()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	for {
-		wait, changed, err := a.due(own, p)
-		if err != nil || wait == 0 {
-			return err
-		}
-		if err := sleep(ctx, wait, changed); err != nil {
-			return err
-		}
-	}
-}
-
-// due says how long the next request must wait, or takes its place: 0.
-func (a *Account) due(own *lane, p *pass) (time.Duration, <-chan struct{}, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if (a.trouble != "" || a.ended != nil) && !p.probe {
-		return 0, nil, errClosed
-	}
-	now := time.Now()
-	at := own.pace.Next(a.throttle.Next(a.pace.Next(now)))
-	if wait := at.Sub(now); wait > 0 {
-		return wait, a.changed, nil
-	}
-	own.pace.Take(now)
-	a.pace.Take(now)
-	a.throttle.Take(now)
-	a.recent.add(now)
-	return 0, nil, nil
-}
-
-// lane is a campaign's own limit.
-type lane struct {
-	limited bool
-	pace    Pace // used by whoever has the turn
-	turn    chan struct{}
-}
-
-func newLane(r campaign.Rate) *lane {
-	pace := NewPace(r)
-	return &lane{limited: pace.Limited(), pace: pace, turn: make(chan struct{}, 1)}
-}
-
-// enter waits for the lane's turn and time, so that nobody waits for a slow
-// campaign while holding the account's turn.
-func (l *lane) enter(ctx context.Context) error {
-	select {
-	case l.turn <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	now := time.Now()
-	if err := sleep(ctx, l.pace.Next(now).Sub(now), nil); err != nil {
-		l.leave()
-		return err
-	}
-	return nil
-}
-
-func (l *lane) leave() { <-l.turn }
-
-// sleep waits for d, or for wake; its error is the end of ctx.
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-wake:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -370,18 +370,18 @@ func TestStragglersDoNotMoveTheProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := NewAccount(AccountOptions{WaitForUpstream: time.Hour, Random: highest})
 		for range lostAnswers {
-			a.report(lost, campaign.Verdict{}, time.Now(), false)
+			a.report(lost, campaign.Verdict{}, time.Now(), &pass{})
 		}
 		due := a.probeAt
 		time.Sleep(500 * time.Millisecond)
-		if e := a.report(lost, campaign.Verdict{}, time.Now(), false); e != nil || !a.probeAt.Equal(due) {
+		if e := a.report(lost, campaign.Verdict{}, time.Now(), &pass{}); e != nil || !a.probeAt.Equal(due) {
 			t.Errorf("the probe moved by %s", a.probeAt.Sub(due))
 		}
 		var p pass
 		if err := a.enter(t.Context(), &p); err != nil || !p.probe || time.Now().Before(due) {
 			t.Errorf("%v, %+v", err, p)
 		}
-		if e := a.report(lost, campaign.Verdict{}, time.Now(), true); e == nil || !a.probeAt.After(due) {
+		if e := a.report(lost, campaign.Verdict{}, time.Now(), &p); e == nil || !a.probeAt.After(due) {
 			t.Errorf("a failed probe moved nothing: %+v", e)
 		}
 	})

@@ -10,4 +10,9 @@
 // Nothing is written to a connection before the Record that holds its intent
 // has returned, and nothing goes out again unless the ledger knows that it was
 // certainly not accepted.
+//
+// The processes that use an account agree in a cell of the ledger about who starts
+// when, how fast, and until when the upstream asked for silence (cell, Permits), and
+// by places about who has a request in flight. Without a word from there nothing
+// starts.
 package runner

@@ -5,20 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/rand/v2"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"campaign/internal/campaign"
 	"campaign/internal/ledger"
-	"campaign/internal/ledger/mem"
 )
 
 // shaky is a ledger that fails at its nth Record, with or without the effect.
@@ -28,7 +22,9 @@ type shaky struct {
 	after  bool  // the effect is there although an error came
 	err    error
 	stops  error // of Stopped
-	work   error // of Work
+	work   error // of Work, after a block
+	// of the methods of their names
+	unknown, note, notes, results error
 
 	records atomic.Int64
 	groups  []int // entries of each Record; one goroutine records
@@ -73,6 +69,36 @@ func (s *shaky) Work(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Work, 
 			n++
 		}
 	}
+}
+
+func (s *shaky) Unknown(ctx context.Context, h ledger.Hold) iter.Seq2[ledger.Work, error] {
+	if s.unknown != nil {
+		return func(yield func(ledger.Work, error) bool) { yield(ledger.Work{}, s.unknown) }
+	}
+	return s.Ledger.Unknown(ctx, h)
+}
+
+func (s *shaky) Results(ctx context.Context, run string) iter.Seq2[campaign.BlockResults, error] {
+	if s.results != nil {
+		return func(yield func(campaign.BlockResults, error) bool) { yield(campaign.BlockResults{}, s.results) }
+	}
+	return s.Ledger.Results(ctx, run)
+}
+
+func (s *shaky) Note(ctx context.Context, h ledger.Hold, n campaign.Note) error {
+	if s.note == nil || s.after {
+		if err := s.Ledger.Note(ctx, h, n); err != nil {
+			return err
+		}
+	}
+	return s.note
+}
+
+func (s *shaky) Notes(ctx context.Context, run string) ([]campaign.Note, error) {
+	if s.notes != nil {
+		return nil, s.notes
+	}
+	return s.Ledger.Notes(ctx, run)
 }
 
 var errDisk = errors.New("no space left on device")
@@ -251,129 +277,4 @@ func TestHoldIsKeptAliveWhileNothingHappens(t *testing.T) {
 			t.Errorf("%s; %d heartbeats in 10 minutes with a lease of 1", s.Stop, empty)
 		}
 	})
-}
-
-// chaos is one random history: faults of upstream, wire and ledger, and crashes.
-type chaos struct {
-	deliveries, batch, perBlock, concurrency int
-	trouble                                  int // percent of requests that meet a fault
-	seed                                     uint64
-}
-
-// Random faults of upstream, wire and ledger, random crashes, until the run is
-// complete: nobody is lost, nobody gets anything twice, whatever may have been
-// accepted is listed.
-func TestNobodyIsLostOrDoubled(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		c := chaos{
-			deliveries:  rapid.IntRange(1, 60).Draw(rt, "deliveries"),
-			batch:       rapid.SampledFrom([]int{1, 1, 2, 7, 16}).Draw(rt, "batch"),
-			perBlock:    rapid.IntRange(1, 20).Draw(rt, "per block"),
-			concurrency: rapid.IntRange(1, 8).Draw(rt, "concurrency"),
-			trouble:     rapid.IntRange(0, 60).Draw(rt, "trouble"),
-			seed:        rapid.Uint64().Draw(rt, "seed"),
-		}
-		var err error
-		synctest.Test(t, func(t *testing.T) { err = c.play(t) })
-		if err != nil {
-			rt.Fatal(err)
-		}
-	})
-}
-
-func poisonous(id string) bool { return id[len(id)-1] == '7' && len(id)%2 == 0 }
-
-// upstream answers at random, never with more than it does.
-func (c chaos) upstream(random *rand.Rand, trouble *int, unclear *int64) func(call) reply {
-	return func(q call) reply {
-		r := taken
-		if slices.ContainsFunc(q.ids, poisonous) {
-			r = refusedIt
-		}
-		if random.IntN(100) >= *trouble {
-			r.delay = time.Duration(random.IntN(3)) * time.Millisecond
-			return r
-		}
-		faults := []reply{
-			refused, refused, refused, lostWhole, tooMany(""), tooMany("2"), tooMany("40"),
-			{status: 401}, {status: 401}, {status: 500}, {take: r.take, status: 502}, {take: r.take, err: errors.New("reset")},
-			{take: r.take, delay: time.Hour},
-		}
-		r = faults[random.IntN(len(faults))]
-		if r.delay > 0 || r.err != nil && !r.unsent || r.status >= 500 {
-			*unclear += int64(len(q.ids))
-		}
-		return r
-	}
-}
-
-// play runs until the run is complete, and checks the guarantees on the way.
-func (c chaos) play(t *testing.T) error {
-	random := rand.New(rand.NewPCG(c.seed, 1))
-	trouble := c.trouble
-	bound := int64(0) // of recipients that may be unknown
-	b := newBench(t, 1, 1, c.upstream(random, &trouble, &bound))
-	b.ledger = mem.New()
-	b.run = planned(t, b.ledger, c.deliveries, c.batch, c.perBlock)
-	b.account.Limits.Concurrency = c.concurrency
-	b.account.Random = func(n int64) int64 { return n / 2 }
-	b.job.Random = b.account.Random
-	withTokens(b, &purse{})
-
-	for round := 0; ; round++ {
-		if round > 300 {
-			return errors.New("not complete after 300 invocations")
-		}
-		if round > 100 {
-			trouble = 0
-		}
-		process := b.ledger.Fork()
-		l := &shaky{Ledger: process, err: errDisk}
-		if random.IntN(2) == 0 {
-			l.failAt, l.after = int64(1+random.IntN(40)), random.IntN(2) == 0
-		}
-		b.job.Ledger = l
-		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-		s, err := b.start(ctx)
-		cancel()
-		process.Kill()
-		if err != nil {
-			bound += int64(c.concurrency * c.batch) // in flight
-		}
-		switch {
-		case err != nil && !errors.Is(err, errDisk):
-			return err
-		case s.MaxInFlight > c.concurrency || b.up.most > c.concurrency:
-			return fmt.Errorf("%d intents, %d requests in flight", s.MaxInFlight, b.up.most)
-		}
-		f, err := tryFold(b.ledger, b.run)
-		switch {
-		case err != nil:
-			return err
-		case f.recipients.Unknown > bound:
-			return fmt.Errorf("%d unknown, at most %d can be", f.recipients.Unknown, bound)
-		case s.Stop == Complete && !f.recipients.Complete():
-			return fmt.Errorf("complete with %+v", f.recipients)
-		case s.Stop == Complete:
-			return b.check(f)
-		}
-	}
-}
-
-// check compares what the ledger says with what the upstream did.
-func (b *bench) check(f folded) error {
-	for id, o := range f.outcome {
-		took := b.up.accepted[id]
-		switch {
-		case took > 1:
-			return fmt.Errorf("%s was accepted %d times", id, took)
-		case took == 1 && o != campaign.Accepted && o != campaign.Unknown:
-			return fmt.Errorf("%s was accepted and stands as %s", id, o)
-		case took == 0 && o != campaign.Rejected && o != campaign.Unknown:
-			return fmt.Errorf("%s was not accepted and stands as %s", id, o)
-		case o == campaign.Rejected && !poisonous(id) && !strings.HasPrefix(f.reason[id], "not-isolated"):
-			return fmt.Errorf("%s stands as rejected (%s)", id, f.reason[id])
-		}
-	}
-	return nil
 }

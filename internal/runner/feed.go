@@ -14,6 +14,9 @@ import (
 // feed renders the blocks that want something, one after the other, and gives
 // their deliveries to the queue. The window keeps it from running ahead.
 func (r *run) feed() {
+	if r.Policy.Resend && !r.reopen() {
+		return
+	}
 	f := &feeder{run: r}
 	for work, err := range r.Ledger.Work(r.sending, r.hold) {
 		if r.sending.Err() != nil {
@@ -34,13 +37,17 @@ func (r *run) feed() {
 
 type feeder struct {
 	*run
-	begun int64 // recipients given to the queue
+	begun  int64 // recipients given to the queue
+	passed int   // stages that were passed, as far as the feeder has looked
 }
 
 // block feeds one block; false at the end.
 func (f *feeder) block(work ledger.Work) bool {
 	if !slices.ContainsFunc(work.Results, func(res campaign.Result) bool { return !res.Verdict.Outcome.Settled() }) {
 		return true
+	}
+	if work.Block.Stage > f.passed && !f.reach(work.Block.Stage) {
+		return false
 	}
 	messages, err := f.Messages(f.sending, work.Block)
 	if f.sending.Err() != nil {
@@ -106,7 +113,7 @@ func (f *feeder) leaf(d *delivery, leaf campaign.Result, now time.Time) bool {
 	if t.delivery != nil {
 		t = &task{}
 	}
-	t.delivery, t.part = d, leaf.Part
+	t.delivery, t.part, t.reopened = d, leaf.Part, leaf.Reopened
 	if v := leaf.Verdict; v.Outcome == campaign.Deferred && v.After > 0 {
 		t.due = leaf.At.Add(v.After) // the upstream's wish outlives an invocation
 	}

@@ -26,7 +26,9 @@ type task struct {
 	part     campaign.Part
 	attempts int       // in this invocation
 	again    bool      // settled as deferred in this invocation
+	reopened bool      // see campaign.Result
 	due      time.Time // not before; zero: now
+	paid     bool      // its next attempt is a retry that the account's budget paid for
 	// refused is the token that the last attempt's 401 refused; zero without.
 	refused campaign.Secret
 }
@@ -37,10 +39,12 @@ func (t *task) recipients() []campaign.Recipient { return t.part.Of(t.delivery.r
 // fresh ones. Tasks that wait for their time block nobody.
 type queue struct {
 	fresh chan *task
-	again chan *task    // due
-	in    chan *task    // to wait for their time
-	done  chan struct{} // closed when nothing is left
-	open  atomic.Int64  // tasks that are not finished, and one for the feeder
+	again chan *task                // due
+	in    chan *task                // to wait for their time
+	done  chan struct{}             // closed when nothing is left
+	open  atomic.Int64              // tasks that are not finished, and one for the feeder
+	calm  chan struct{}             // wakes a feeder that waits until nothing is under way
+	owes  func(*task) time.Duration // how long a task must still wait; 0: it may be sent
 }
 
 func newQueue(slots int) *queue {
@@ -49,6 +53,7 @@ func newQueue(slots int) *queue {
 		again: make(chan *task, slots),
 		in:    make(chan *task),
 		done:  make(chan struct{}),
+		calm:  make(chan struct{}, 1),
 	}
 	q.open.Store(1)
 	return q
@@ -56,8 +61,19 @@ func newQueue(slots int) *queue {
 
 // finish takes n tasks (or the feeder) off the count.
 func (q *queue) finish(n int64) {
-	if q.open.Add(-n) == 0 {
+	switch q.open.Add(-n) {
+	case 0:
 		close(q.done)
+	case 1:
+		nudge(q.calm)
+	}
+}
+
+// nudge wakes whoever waits on c, or will.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -119,7 +135,7 @@ func (q *queue) work(ctx context.Context) {
 		var out chan *task
 		var head *task
 		if len(waiting) > 0 {
-			if wait := time.Until(waiting[0].due); wait <= 0 {
+			if wait := q.owes(waiting[0]); wait <= 0 {
 				out, head = q.again, waiting[0]
 			} else {
 				timer.Reset(wait)

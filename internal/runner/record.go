@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"campaign/internal/campaign"
@@ -22,6 +23,7 @@ type entry struct {
 	intent     ledger.Intent
 	begun      int  // recipients of the intent
 	again      bool // the intent's part was settled as deferred in this invocation
+	words      *words
 	done       chan error
 }
 
@@ -32,12 +34,18 @@ type recorder struct {
 	hold    ledger.Hold
 	in      chan *entry
 	gone    chan struct{} // closed when the recorder has ended
+	calm    chan struct{} // nudged when nothing is in flight
 	fail    func(error)   // told once, of the first failure
+	tally   *tally        // nil: no thresholds
+	abort   func(*stopped)
 	settled func(*Summary)
 	beat    time.Duration // an empty group keeps the hold alive after so long without one; 0: never
 
 	failed      error // after the first failure nothing is written any more
 	inFlight    int
+	flying      atomic.Int64 // inFlight, for the feeder to look at
+	began       int64        // deliveries and parts that this invocation tried
+	givenUp     int64        // those of them that were skipped in the end
 	summary     Summary
 	settlements []ledger.Settlement
 	intents     []ledger.Intent
@@ -108,6 +116,12 @@ func (r *recorder) write(ctx context.Context) {
 			r.intents = append(r.intents, e.intent)
 		}
 	}
+	attempts := len(r.settlements)
+	for _, e := range r.group {
+		if e.words != nil {
+			r.settlements = append(r.settlements, e.words.settlements...)
+		}
+	}
 	err := r.failed
 	if err == nil {
 		if err = r.record(ctx); err != nil {
@@ -117,7 +131,7 @@ func (r *recorder) write(ctx context.Context) {
 		}
 	}
 	if err == nil {
-		r.count()
+		r.count(attempts)
 	}
 	for _, e := range r.group {
 		e.done <- err
@@ -137,9 +151,13 @@ func (r *recorder) record(ctx context.Context) (err error) {
 	return r.ledger.Record(ctx, r.hold, r.settlements, r.intents)
 }
 
-// count folds a durable group into the summary.
-func (r *recorder) count() {
-	r.inFlight += len(r.intents) - len(r.settlements)
+// count folds a durable group, in which so many attempts ended, into the summary.
+func (r *recorder) count(attempts int) {
+	r.inFlight += len(r.intents) - attempts
+	r.flying.Store(int64(r.inFlight))
+	if r.inFlight == 0 {
+		nudge(r.calm)
+	}
 	r.summary.MaxInFlight = max(r.summary.MaxInFlight, r.inFlight)
 	r.summary.InFlight = r.inFlight
 	r.summary.Requests += int64(len(r.intents))
@@ -150,14 +168,42 @@ func (r *recorder) count() {
 			if s.Verdict.Outcome == campaign.Superseded {
 				r.summary.Splits++
 			}
+			if r.tally != nil {
+				if end := r.tally.add(s.Verdict.Outcome); end != nil {
+					r.abort(end)
+				}
+			}
 		}
-		if e.begins && e.again {
+		switch {
+		case e.begins && e.again:
 			r.summary.Deliveries.Add(campaign.Deferred, -1)
 			r.summary.Recipients.Add(campaign.Deferred, -int64(e.begun))
+		case e.begins:
+			r.began++
+		}
+		if e.words != nil {
+			r.countWords(e.words)
 		}
 	}
 	if r.settled != nil && len(r.group) > 0 {
 		r.settled(&r.summary)
+	}
+}
+
+// countWords folds words into the summary. Of the deferred parts that are given up
+// not all were deferred by this invocation: those are not in its counts.
+func (r *recorder) countWords(w *words) {
+	s := &r.summary
+	before := s.Deliveries.Deferred
+	for _, o := range campaign.Outcomes {
+		s.Deliveries.Add(o, w.deliveries.Of(o))
+		s.Recipients.Add(o, w.recipients.Of(o))
+	}
+	s.Resent += w.resent
+	if w.deliveries.Skipped > 0 {
+		s.Deliveries.Deferred = max(s.Deliveries.Deferred, 0)
+		s.Recipients.Deferred = max(s.Recipients.Deferred, 0)
+		r.givenUp += before - s.Deliveries.Deferred
 	}
 }
 

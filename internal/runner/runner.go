@@ -39,12 +39,20 @@ type Job struct {
 
 	// Opens gives the earliest time, not before now, at which a request may start
 	// inside the campaign's window; nil: any time. Zero: the window never opens again.
-	Opens     func(now time.Time) time.Time
-	Expires   time.Time // what is not sent by then is skipped; zero: never
-	Confirmed bool      // a person lets the run go past the stage that waits for one
+	// It is called by several goroutines at once.
+	Opens   func(now time.Time) time.Time
+	Expires time.Time // nothing starts from then on, and what is not sent is skipped; zero: never
+	// Confirmed: a person lets the run go past the stage that waits for one, or that
+	// had too many failures. The word is about what that person can have seen: it counts
+	// once, for a stage that was settled when the invocation began.
+	Confirmed bool
 
-	Limit    int64           // recipients that this invocation may begin; 0: all
-	MaxWait  time.Duration   // longest wait for a delivery's own time, and for the window; 0: 15 minutes; at least the retry's cap
+	Limit int64 // recipients that this invocation may begin; 0: all
+	// MaxWait is the longest wait for a delivery's own time (an upstream's Retry-After),
+	// and for the window to open; 0: 15 minutes; at least the retry's cap. What would
+	// have to wait longer is left for a later invocation (Summary.NotBefore). Stages
+	// wait as long as they say.
+	MaxWait  time.Duration
 	Kill     <-chan struct{} // closed: leave at once (second signal); nil: never
 	Progress func(Event)     // called from the runner's goroutines, never concurrently; must be quick; nil: nobody watches
 	Log      *slog.Logger    // nil: silent
@@ -78,16 +86,20 @@ type run struct {
 	authorizer  targets.Authorizer // nil: no token that can be renewed
 	mayHalve    bool               // refused batches are halved
 	lane        *lane
+	gate        *gate // nil: requests may start at any time
 	queue       *queue
 	window      *semaphore.Weighted
 	recorder    *recorder
 	intents     chan struct{} // open intents whose requests may not start yet
 
-	sending context.Context // ends when no more requests may start
+	working context.Context // ends when the invocation is to end
 	stop    context.CancelCauseFunc
+	sending context.Context // ends with working, or when no more requests may start
+	close   context.CancelCauseFunc
 	wire    context.Context // ends when requests in flight are given up
 	giveUp  context.CancelFunc
 	end     atomic.Pointer[stopped]
+	swept   bool // the run expired, and what it had left is skipped
 
 	crash     atomic.Pointer[crash]
 	news      sync.Mutex // Progress is called under it
@@ -114,6 +126,8 @@ func Run(ctx context.Context, job Job) (Summary, error) {
 	}
 	r.hold = hold
 	r.work()
+	r.balance()
+	r.noteEnd(ctx)
 	err = r.Ledger.Release(context.WithoutCancel(ctx), hold)
 	if err != nil {
 		r.halt(&stopped{why: Failed, err: ledgerError("release the run", err)})
@@ -148,11 +162,14 @@ func newRun(ctx context.Context, job Job) *run {
 	}
 	r.authorizer, _ = r.Target.(targets.Authorizer)
 	r.mayHalve = !r.Target.Layout().Groups
-	r.lane = newLane(r.Policy.Rate)
+	r.lane = newLane(r.Policy.Rate, r.tell)
 	r.queue = newQueue(r.concurrency)
+	r.queue.owes = r.Account.owes
 	r.window = semaphore.NewWeighted(window)
 	r.intents = make(chan struct{}, aheadOf(Slower(r.Policy.Rate, r.Account.limits.Rate), r.concurrency))
-	r.sending, r.stop = context.WithCancelCause(ctx)
+	r.gate = newGate(r)
+	r.working, r.stop = context.WithCancelCause(ctx)
+	r.sending, r.close = context.WithCancelCause(r.working)
 	r.wire, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
 	return r
 }
@@ -186,23 +203,33 @@ func (r *run) work() {
 	r.recorder = &recorder{
 		ledger: r.Ledger, hold: r.hold, beat: r.Lease / 3,
 		in: make(chan *entry, 2*r.concurrency), gone: make(chan struct{}),
-		fail: r.ledgerFailed,
+		calm: r.queue.calm, fail: r.ledgerFailed,
+		tally: newTally(r.Policy.Abort), abort: r.halt,
 	}
 	if r.Progress != nil {
 		r.recorder.settled = func(s *Summary) { r.tell(Event{Kind: Progressed, Summary: *s}) }
 	}
 	go r.recorder.work(context.WithoutCancel(r.wire))
 
-	var helpers, slots sync.WaitGroup
+	var helpers, feeder, slots sync.WaitGroup
 	over := make(chan struct{})
+	if r.expired(now()) {
+		r.close(errExpired)
+	}
 	helpers.Go(func() { r.queue.work(r.sending) })
-	helpers.Go(func() { r.guard(r.feed) })
 	helpers.Go(func() { r.poll(over) })
 	helpers.Go(func() { r.killer(over) })
+	if !r.Expires.IsZero() {
+		helpers.Go(r.expiry)
+	}
+	feeder.Go(func() { r.guard(r.feed) })
 	for range r.concurrency {
-		slots.Go(func() { r.guard((&slot{run: r, done: make(chan error, 1)}).work) })
+		slots.Go(func() { r.guard((&slot{run: r, pass: pass{own: r.lane}, done: make(chan error, 1)}).work) })
 	}
 	slots.Wait()
+	r.close(nil)
+	feeder.Wait() // what it reopens must not be missed by the sweep
+	r.guard(r.sweep)
 	close(over)
 	r.stop(nil)
 	helpers.Wait()
@@ -280,56 +307,6 @@ func (r *run) tell(e Event) {
 	r.news.Lock()
 	defer r.news.Unlock()
 	r.Progress(e)
-}
-
-// leaveForLater notes a delivery that stays deferred in this invocation.
-func (r *run) leaveForLater(at time.Time) {
-	r.exhausted.Store(true)
-	if at.IsZero() {
-		return
-	}
-	for {
-		old := r.notBefore.Load()
-		if old != 0 && old <= at.UnixNano() {
-			return
-		}
-		if r.notBefore.CompareAndSwap(old, at.UnixNano()) {
-			return
-		}
-	}
-}
-
-// summary says how the invocation ended.
-func (r *run) summary() (Summary, error) {
-	s := r.recorder.summary
-	if at := r.notBefore.Load(); at != 0 {
-		s.NotBefore = time.Unix(0, at)
-	}
-	end := r.end.Load()
-	switch {
-	case end != nil:
-		s.Stop, s.Detail = end.why, end.detail
-		return s, end.err
-	case r.interrupted():
-		s.Stop = Interrupted
-	case r.limited.Load():
-		s.Stop = Limit
-	case r.exhausted.Load():
-		s.Stop = Exhausted
-	default:
-		s.Stop = Complete
-	}
-	return s, nil
-}
-
-// interrupted reports whether ctx ended while there was something to do.
-func (r *run) interrupted() bool {
-	select {
-	case <-r.queue.done:
-		return false
-	default:
-		return true
-	}
 }
 
 // errMessages is a renderer that does not give a message a delivery.

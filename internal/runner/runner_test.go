@@ -98,55 +98,6 @@ func TestUnknownIsHeldOverInvocations(t *testing.T) {
 	})
 }
 
-func TestRetryAfterBeyondTheCapIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, 20, 1, func(c call) reply {
-			if c.n == 0 {
-				return tooMany("300") // the cap is 10 s
-			}
-			return taken
-		})
-		b.account.Limits.Concurrency = 1
-		b.mustRun(t)
-		f := b.fold(t)
-		last := b.up.calls[len(b.up.calls)-1]
-		if f.recipients.Accepted != 20 || !last.has("u0") {
-			t.Fatalf("%+v, last call for %v", f.recipients, last.ids)
-		}
-		if waited := last.at.Sub(b.up.calls[0].at); waited < 300*time.Second {
-			t.Errorf("sent again after %s, the upstream asked for 300 s", waited)
-		}
-		if others := b.up.calls[len(b.up.calls)-2].at.Sub(b.up.calls[0].at); others > 250*time.Second {
-			t.Errorf("the others were held up for %s", others)
-		}
-	})
-}
-
-func TestTooLongAWaitIsLeftForLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, 3, 1, func(c call) reply {
-			if c.n == 0 {
-				return tooMany("86400")
-			}
-			return taken
-		})
-		b.account.Limits.Concurrency = 1
-		began := time.Now()
-		s := b.mustRun(t)
-		if s.Stop != Exhausted || s.Recipients.Deferred != 1 || s.NotBefore.Sub(began) < 23*time.Hour {
-			t.Errorf("summary %+v", s)
-		}
-		// A later invocation keeps the upstream's wish as well.
-		if s = b.mustRun(t); s.Stop != Exhausted || s.Requests != 0 || len(b.up.calls) != 3 {
-			t.Errorf("sent before its time: %+v", s)
-		}
-		time.Sleep(24 * time.Hour)
-		if s = b.mustRun(t); s.Stop != Complete || b.fold(t).recipients.Accepted != 3 {
-			t.Errorf("not sent when its time had come: %+v", s)
-		}
-	})
-}
-
 func TestAttemptsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 2, 1, func(c call) reply {
@@ -363,11 +314,12 @@ func TestUpstreamThatEndsTheRunLeavesNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 4, 1, func(c call) reply {
 			if c.n == 0 {
-				return tooMany("600")
+				return refused
 			}
 			return lostAfter
 		})
 		b.account.Limits.Concurrency = 1
+		b.job.Policy.Retry = campaign.Retry{Attempts: 8, Base: 10 * time.Minute, Cap: 10 * time.Minute}
 		began := time.Now()
 		if s := b.mustRun(t); s.Stop != Unavailable || time.Since(began) > time.Minute {
 			t.Errorf("%s after %s", s.Stop, time.Since(began))

@@ -37,6 +37,8 @@ func (s *slot) judge(out outgoing, answer targets.Answer, trace Trace, err error
 		s.renew(t, out.token)
 	case verdict.Outcome == campaign.Superseded:
 		s.feedChildren(t, children)
+	case verdict.Outcome == campaign.Unknown && s.mayResend(t):
+		s.resend(t, verdict.Reason)
 	case verdict.Outcome != campaign.Deferred:
 		s.finish(t)
 	case probe && k == notConnected:
@@ -72,7 +74,7 @@ func (s *slot) verdict(answer targets.Answer, trace Trace, err error) (v campaig
 // changed by it.
 func (s *slot) report(k kind, v campaign.Verdict, trace Trace) (probe bool) {
 	probe = s.pass.probe
-	change := s.Account.report(k, v, trace.Began, probe)
+	change := s.Account.report(k, v, trace.Began, &s.pass)
 	if probe {
 		s.Account.unprobe(&s.pass)
 	}
@@ -190,7 +192,7 @@ func (s *slot) feedChildren(t *task, children []campaign.Part) {
 	d.left.Add(int64(len(children)))
 	s.queue.open.Add(int64(len(children)))
 	for _, part := range children {
-		s.queue.later(s.sending, &task{delivery: d, part: part})
+		s.queue.later(s.sending, &task{delivery: d, part: part, reopened: t.reopened})
 	}
 	s.finish(t)
 }

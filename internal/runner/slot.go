@@ -90,8 +90,15 @@ func (s *slot) prepare(t *task) (outgoing, *stopped) {
 // begin makes the intent durable, in one group with the settlement of the slot's
 // last request where neither has to wait.
 func (s *slot) begin(out outgoing) bool {
-	if !s.tryArm() {
-		if !s.rest() || !s.arm() {
+	for {
+		if !s.tryArm() && (!s.rest() || !s.arm()) {
+			return false
+		}
+		if s.gate == nil || s.gate.shut(now()) == nil {
+			break
+		}
+		s.disarm()
+		if !s.rest() || !s.gate.wait() {
 			return false
 		}
 	}
@@ -105,6 +112,7 @@ func (s *slot) begin(out outgoing) bool {
 		return false
 	}
 	t.attempts++
+	s.pass.retry, t.paid = t.paid, false
 	return true
 }
 
@@ -181,11 +189,18 @@ func (s *slot) disarm() {
 func (s *slot) send(out outgoing) {
 	err := s.Account.start(s.sending, s.lane, &s.pass)
 	s.disarm()
+	if err == nil && s.gate != nil {
+		err = s.gate.shut(now()) // it may have waited long for its time
+	}
 	if err != nil {
 		s.unsent(out.task, err)
 		return
 	}
-	answer, trace, err := s.Account.sender.Do(s.wire, out.request, s.Policy.Timeout)
+	answer, trace, err := s.Account.sender.Do(s.Account.onTime(s.wire, s.sending, s.lane, &s.pass), out.request, s.Policy.Timeout)
+	if errors.Is(err, errLate) {
+		s.unsent(out.task, err)
+		return
+	}
 	if s.wire.Err() != nil && err != nil {
 		return // given up: the ledger reads it as unknown, which is what it is
 	}
@@ -195,8 +210,10 @@ func (s *slot) send(out outgoing) {
 // unsent settles an intent whose request never came to the wire.
 func (s *slot) unsent(t *task, err error) {
 	reason := "interrupted"
-	if errors.Is(err, errClosed) {
-		reason = errClosed.Error()
+	for _, known := range []error{errClosed, errWindow, errExpired} {
+		if errors.Is(err, known) {
+			reason = known.Error()
+		}
 	}
 	t.attempts--
 	s.settle(t, campaign.Verdict{Outcome: campaign.Deferred, Reason: notSent + ": " + reason}, targets.Answer{}, Trace{})

@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Errors that callers branch on.
@@ -40,9 +41,10 @@ const (
 // stopped is the cause of a run's end: a reason, and an error where we could not
 // do our job.
 type stopped struct {
-	why    Stop
-	detail string
-	err    error
+	why       Stop
+	detail    string
+	err       error
+	notBefore time.Time // when requests may start again: the window opens, or a pause ends; zero: never, or it is not known
 }
 
 func (s *stopped) Error() string {

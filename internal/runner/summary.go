@@ -16,6 +16,7 @@ type Summary struct {
 	Deliveries  campaign.Counts // deliveries and parts by their last outcome in this invocation; Planned and Pending stay 0
 	Recipients  campaign.Counts // their recipients
 	Splits      int64           // refused batches that were halved
+	Resent      int64           // unknown deliveries and parts that Policy.Resend made deferred
 	InFlight    int             // now; at the end those whose end the ledger did not take
 	MaxInFlight int
 	// NotBefore is the earliest time of a delivery that was left for later because
@@ -43,4 +44,59 @@ type Event struct {
 	Summary Summary   // Progressed
 	Detail  string    // Troubled, Waiting
 	Until   time.Time // Troubled, Waiting
+}
+
+// leaveForLater notes a delivery that stays deferred in this invocation.
+func (r *run) leaveForLater(at time.Time) {
+	r.exhausted.Store(true)
+	if at.IsZero() {
+		return
+	}
+	for {
+		old := r.notBefore.Load()
+		if old != 0 && old <= at.UnixNano() {
+			return
+		}
+		if r.notBefore.CompareAndSwap(old, at.UnixNano()) {
+			return
+		}
+	}
+}
+
+// summary says how the invocation ended.
+func (r *run) summary() (Summary, error) {
+	s := r.recorder.summary
+	if at := r.notBefore.Load(); at != 0 && !r.swept {
+		s.NotBefore = time.Unix(0, at)
+	}
+	end := r.end.Load()
+	switch {
+	case end != nil:
+		s.Stop, s.Detail = end.why, end.detail
+		if end.why == Closed || !end.notBefore.IsZero() { // nothing starts before, whatever a delivery's own time
+			s.NotBefore = end.notBefore
+		}
+		return s, end.err
+	case r.swept:
+		s.Stop = Complete
+	case r.interrupted():
+		s.Stop = Interrupted
+	case r.limited.Load():
+		s.Stop = Limit
+	case r.exhausted.Load():
+		s.Stop = Exhausted
+	default:
+		s.Stop = Complete
+	}
+	return s, nil
+}
+
+// interrupted reports whether ctx ended while there was something to do.
+func (r *run) interrupted() bool {
+	select {
+	case <-r.queue.done:
+		return false
+	default:
+		return true
+	}
 }

@@ -158,7 +158,7 @@ func (w *Wire) Do(ctx context.Context, r targets.Request, timeout time.Duration)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	got := &connection{}
+	got := &connection{ready: readyOf(ctx), cancel: cancel}
 	answer, err := w.roundTrip(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: got.gotConn}), r, to)
 	trace.Duration = time.Since(trace.Began)
 	trace.Reused = got.reused
@@ -168,6 +168,10 @@ func (w *Wire) Do(ctx context.Context, r targets.Request, timeout time.Duration)
 	if err != nil {
 		trace.NotSent = got.certainlyNotSent()
 		trace.Written = got.sent()
+		if got.clean {
+			trace.NotSent = true
+			return targets.Answer{}, trace, got.refused
+		}
 		if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 			err = fmt.Errorf("%w: %w", cause, err)
 		}
@@ -190,6 +194,11 @@ type connection struct {
 	marks  []mark // one; more if net/http went to another connection
 	first  [1]mark
 	blind  bool // a connection that does not count: nothing is certain
+
+	ready   ready // nil: at once
+	cancel  context.CancelFunc
+	refused error // what ready said
+	clean   bool  // nothing had been written then
 }
 
 func (g *connection) gotConn(info httptrace.GotConnInfo) {
@@ -203,6 +212,13 @@ func (g *connection) gotConn(info httptrace.GotConnInfo) {
 		g.marks = g.first[:0]
 	}
 	g.marks = append(g.marks, c.mark())
+	if g.ready == nil {
+		return
+	}
+	if err := g.ready(); err != nil {
+		g.refused, g.clean = err, g.certainlyNotSent() // which sees to it that it stays so
+		g.cancel()
+	}
 }
 
 // certainlyNotSent reports that not one byte of the request left, and makes sure

@@ -1,0 +1,441 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+	"campaign/internal/ledger/mem"
+)
+
+// fellow is a run of another process that uses the same account: its messages are
+// its name.
+func fellow(t *testing.T, store *mem.Ledger, up *upstream, name string, n int, limits campaign.Limits) *bench {
+	t.Helper()
+	b := newBench(t, n, 1, nil)
+	b.up = up
+	b.account = AccountOptions{Sender: up, Limits: limits, Shared: store.Fork(), Name: "p/gov"}
+	b.job.Messages = rendered(name)
+	return b
+}
+
+// together runs benches to their ends.
+func together(t *testing.T, benches ...*bench) []Summary {
+	t.Helper()
+	sums := make([]Summary, len(benches))
+	var wg sync.WaitGroup
+	for i, b := range benches {
+		wg.Go(func() {
+			var err error
+			if sums[i], err = b.start(t.Context()); err != nil {
+				t.Errorf("process %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	return sums
+}
+
+func (u *upstream) times() []time.Time {
+	times := make([]time.Time, len(u.calls))
+	for i, c := range u.calls {
+		times[i] = c.at
+	}
+	return times
+}
+
+func TestProcessesShareTheRate(t *testing.T) {
+	for _, test := range []struct {
+		rate campaign.Rate
+		n    int // requests
+		most int // processes
+	}{
+		{campaign.Rate{N: 1, Per: 10 * time.Second}, 12, 4},
+		{campaign.Rate{N: 3, Per: time.Second}, 48, 4},
+		{campaign.Rate{N: 50, Per: time.Second}, 480, 4},
+		{campaign.Rate{N: 997, Per: time.Second}, 3000, 4},
+		{campaign.Rate{N: 20000, Per: time.Second}, 24000, 2},
+	} {
+		for processes := 1; processes <= test.most; processes++ {
+			t.Run(fmt.Sprint(test.rate.N, " in ", test.rate.Per, ", ", processes), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					up, store := newUpstream(always(taken)), mem.New()
+					var benches []*bench
+					for i := range processes {
+						benches = append(benches, fellow(t, store, up, fmt.Sprint(i), test.n/processes, campaign.Limits{Rate: test.rate, Concurrency: 16}))
+					}
+					for i, s := range together(t, benches...) {
+						if s.Stop != Complete {
+							t.Errorf("process %d: %+v", i, s)
+						}
+					}
+					times := up.times()
+					if most := crowd(times, test.rate.Per); most > test.rate.N {
+						t.Errorf("%d requests within %s", most, test.rate.Per)
+					}
+					n := len(times)
+					took := times[n-1].Sub(times[0])
+					if ideal := time.Duration(float64(n-1) * float64(test.rate.Per) / float64(test.rate.N)); float64(ideal) < 0.95*float64(took) {
+						t.Errorf("%d requests took %s instead of %s", n, took, ideal)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestProcessesShareTheirPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, store := newUpstream(always(reply{take: true, status: 200, body: "taken", delay: 200 * time.Millisecond})), mem.New()
+		began := time.Now()
+		limits := campaign.Limits{Concurrency: 8}
+		first, second := fellow(t, store, up, "first", 1500, limits), fellow(t, store, up, "second", 1500, limits)
+		var wg sync.WaitGroup
+		wg.Go(func() { first.mustRun(t) })
+		wg.Go(func() {
+			time.Sleep(2 * time.Second)
+			second.mustRun(t)
+		})
+		wg.Wait()
+		if up.most != 8 {
+			t.Errorf("%d requests in flight, limit 8", up.most)
+		}
+		alone, count := 0, map[bool]int{}
+		for _, c := range up.calls {
+			switch since := c.at.Sub(began); {
+			case since < 2*time.Second:
+				alone++
+			case since >= 4*time.Second && since < 40*time.Second: // 1440 requests
+				count[strings.HasPrefix(c.body, "first")]++
+			}
+		}
+		if alone < 76 {
+			t.Errorf("%d requests in two seconds of the first process alone", alone)
+		}
+		if one, other := count[true], count[false]; one+other < 1224 || one < (one+other)/4 || other < (one+other)/4 {
+			t.Errorf("%d requests of the first process and %d of the second", one, other)
+		}
+	})
+}
+
+func TestPlacesOfADeadProcessAreFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, store := newUpstream(nil), mem.New()
+		up.script = func(c call) reply {
+			r := taken
+			if strings.HasPrefix(c.body, "dead") {
+				r.delay = time.Hour
+			}
+			return r
+		}
+		limits := campaign.Limits{Concurrency: 3}
+		dead, other := fellow(t, store, up, "dead", 10, limits), fellow(t, store, up, "other", 10, limits)
+		dead.job.Policy.Timeout = 2 * time.Hour
+		kill := make(chan struct{})
+		dead.job.Kill = kill
+		began := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() { dead.mustRun(t) })
+		wg.Go(func() {
+			time.Sleep(time.Second)
+			if s := other.mustRun(t); s.Stop != Complete {
+				t.Errorf("%+v", s)
+			}
+		})
+		time.Sleep(10 * time.Second)
+		up.mu.Lock()
+		if len(up.calls) != 3 {
+			t.Errorf("%d requests while all places were taken", len(up.calls))
+		}
+		up.mu.Unlock()
+		dead.account.Shared.(*mem.Ledger).Kill()
+		close(kill)
+		wg.Wait()
+		if took := time.Since(began); took > 12*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// asking is an upstream that asks to wait at its tenth request.
+func asking(r reply) func(call) reply {
+	return func(c call) reply {
+		if c.n == 10 {
+			return r
+		}
+		rep := taken
+		rep.delay = 20 * time.Millisecond
+		return rep
+	}
+}
+
+func unavailable(after string) reply {
+	r := tooMany(after)
+	r.status = 503
+	return r
+}
+
+func TestRetryAfterPausesTheAccount(t *testing.T) {
+	for name, test := range map[string]struct {
+		reply  reply
+		limits campaign.Limits
+	}{
+		"429":          {tooMany("20"), campaign.Limits{Concurrency: 4}},
+		"503":          {unavailable("20"), campaign.Limits{Concurrency: 4}},
+		"429, limited": {tooMany("20"), campaign.Limits{Rate: campaign.Rate{N: 50, Per: time.Second}, Concurrency: 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				up, store := newUpstream(asking(test.reply)), mem.New()
+				one, two := fellow(t, store, up, "one", 300, test.limits), fellow(t, store, up, "two", 300, test.limits)
+				var waits [2][]Event
+				for i, b := range []*bench{one, two} {
+					b.job.Progress = func(e Event) {
+						if e.Kind == Waiting {
+							waits[i] = append(waits[i], e)
+						}
+					}
+				}
+				for _, s := range together(t, one, two) {
+					if s.Stop != Complete {
+						t.Errorf("%+v", s)
+					}
+				}
+				asked := up.calls[10].at
+				first := map[bool]bool{} // by process: one started after the pause
+				for _, c := range up.calls[11:] {
+					since := c.at.Sub(asked)
+					// The other process looks 4 times a second when it reserves nothing.
+					if since > lookEvery && since < 20*time.Second {
+						t.Errorf("a request of %q started %s after the upstream asked for 20s", c.body[:3], since)
+					}
+					first[strings.HasPrefix(c.body, "one")] = true
+				}
+				if len(first) != 2 {
+					t.Error("a process had nothing left to do")
+				}
+				for _, e := range waits {
+					if len(e) != 1 || e[0].Detail == "" || e[0].Until.Sub(asked) != 20*time.Second {
+						t.Errorf("told of %+v, the pause ends at %s", e, asked.Add(20*time.Second))
+					}
+				}
+			})
+		})
+	}
+}
+
+// Within a process nothing starts after the answer, not even what had its intent.
+func TestRetryAfterPausesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 100, 1, asking(unavailable("20")))
+		s := b.mustRun(t)
+		asked := b.up.calls[10].at
+		for _, c := range b.up.calls[11:] {
+			if since := c.at.Sub(asked); since > 0 && since < 20*time.Second {
+				t.Errorf("a request started %s after the upstream asked for 20s", since)
+			}
+		}
+		if f := b.fold(t); s.Stop != Complete || f.recipients.Accepted != 100 || len(b.up.calls) != 101 {
+			t.Errorf("%+v, %+v, %d calls", s, f.recipients, len(b.up.calls))
+		}
+	})
+}
+
+func TestRetryAfterThatIsTooLongEndsTheInvocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, store := newUpstream(asking(tooMany("3600"))), mem.New()
+		limits := campaign.Limits{Concurrency: 4}
+		b := fellow(t, store, up, "one", 100, limits)
+		s := b.mustRun(t)
+		until := up.calls[10].at.Add(time.Hour)
+		if s.Stop != Unavailable || !strings.Contains(s.Detail, until.Local().Format(time.RFC3339)) || !s.NotBefore.Equal(until) || len(up.calls) > 14 {
+			t.Errorf("%+v after %d calls, want until %s", s, len(up.calls), until)
+		}
+		if f := fold(t, b.ledger, b.run); f.recipients.Unknown != 0 || f.recipients.Deferred+f.recipients.Pending == 0 {
+			t.Errorf("%+v", f.recipients)
+		}
+		// Another process, and the same one again, ask the cell before the upstream.
+		calls := len(up.calls)
+		other := fellow(t, store, up, "two", 100, limits)
+		for _, again := range []*bench{other, b} {
+			if s := again.mustRun(t); s.Stop != Unavailable || !s.NotBefore.Equal(until) || s.Requests != 0 || len(up.calls) != calls {
+				t.Errorf("%+v, %d calls", s, len(up.calls)-calls)
+			}
+		}
+		time.Sleep(time.Until(until))
+		for _, again := range []*bench{other, b} {
+			if s := again.mustRun(t); s.Stop != Complete {
+				t.Errorf("after the pause: %+v", s)
+			}
+		}
+	})
+}
+
+func TestRetryAfterIsWaitedForAsLongAsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 100, 1, asking(tooMany("3600")))
+		b.account.MaxWait, b.job.MaxWait = 2*time.Hour, 2*time.Hour
+		began := time.Now()
+		if s := b.mustRun(t); s.Stop != Complete || time.Since(began) < time.Hour {
+			t.Errorf("%+v after %s", s, time.Since(began))
+		}
+	})
+}
+
+// brittle is an account's ledger that fails from its nth call of a kind on, with
+// or without the effect.
+type brittle struct {
+	ledger.Accounts
+	method string
+	failAt int
+	after  bool
+
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func (b *brittle) fails(method string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.calls == nil {
+		b.calls = map[string]int{}
+	}
+	b.calls[method]++
+	return method == b.method && b.calls[method] >= b.failAt
+}
+
+func (b *brittle) Share(ctx context.Context, account string, change func([]byte) []byte) error {
+	if !b.fails("share") {
+		return b.Accounts.Share(ctx, account, change)
+	}
+	if b.after {
+		if err := b.Accounts.Share(ctx, account, change); err != nil {
+			return err
+		}
+	}
+	return errDisk
+}
+
+func (b *brittle) Place(ctx context.Context, account string, n int) (func(), bool, error) {
+	if b.fails("place") {
+		return nil, false, errDisk
+	}
+	return b.Accounts.Place(ctx, account, n)
+}
+
+func (b *brittle) Wanted(ctx context.Context, account string) (bool, error) {
+	if b.fails("wanted") {
+		return false, errDisk
+	}
+	return b.Accounts.Wanted(ctx, account)
+}
+
+func TestWithoutTheOthersWordNothingStarts(t *testing.T) {
+	limited := campaign.Limits{Rate: campaign.Rate{N: 50, Per: time.Second}, Concurrency: 4}
+	unlimited := campaign.Limits{Concurrency: 4}
+	for name, test := range map[string]struct {
+		method string
+		failAt int
+		after  bool
+		limits campaign.Limits
+		calls  int // at most
+	}{
+		"at the beginning":               {"share", 1, false, limited, 0},
+		"at the beginning, unlimited":    {"share", 1, false, unlimited, 0},
+		"while it runs":                  {"share", 20, false, limited, 20},
+		"while it runs, with the effect": {"share", 20, true, limited, 20},
+		"while it runs, unlimited":       {"share", 3, false, unlimited, 4 * 26},
+		"a place":                        {"place", 3, false, unlimited, 2},
+		"who waits":                      {"wanted", 3, false, unlimited, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := taken
+				r.delay = 20 * time.Millisecond
+				b := newBench(t, 400, 1, always(r))
+				b.account.Limits = test.limits
+				b.account.Shared, b.account.Name = &brittle{Accounts: b.ledger.Fork(), method: test.method, failAt: test.failAt, after: test.after}, "p/gov"
+				s, err := b.start(t.Context())
+				if s.Stop != Failed || !errors.Is(err, ErrLedger) || !errors.Is(err, errDisk) {
+					t.Errorf("%+v, %v", s, err)
+				}
+				if len(b.up.calls) > test.calls {
+					t.Errorf("%d requests", len(b.up.calls))
+				}
+				if f := b.fold(t); f.recipients.Unknown != 0 || f.recipients.Accepted != int64(len(b.up.calls)) {
+					t.Errorf("%+v after %d requests", f.recipients, len(b.up.calls))
+				}
+			})
+		})
+	}
+}
+
+// report may fail to tell the others of a 429: that ends the account too.
+func TestPauseThatCannotBeTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 100, 1, asking(unavailable("20")))
+		b.account.Limits.Concurrency = 1
+		b.account.Shared = &brittle{Accounts: b.ledger.Fork(), method: "share", failAt: 2} // the first is at the beginning
+		s, err := b.start(t.Context())
+		if s.Stop != Failed || !errors.Is(err, ErrLedger) || len(b.up.calls) != 11 {
+			t.Errorf("%+v, %v after %d requests", s, err, len(b.up.calls))
+		}
+		b.fold(t)
+	})
+}
+
+func TestProcessesShareTheirSpeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := mem.New()
+		own := newLane(campaign.Rate{}, nil)
+		two := [2]*Account{}
+		for i := range two {
+			two[i] = NewAccount(AccountOptions{Shared: store.Fork(), Name: "p/gov", Limits: campaign.Limits{Concurrency: 4}})
+		}
+		start := func(a *Account, n int) {
+			for range n {
+				if err := a.start(t.Context(), own, &pass{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		start(two[0], 100)
+		start(two[1], 100)
+		time.Sleep(lookEvery)
+		start(two[1], 1) // tells of its 100 requests
+		if e := two[0].report(answered, campaign.Verdict{Outcome: campaign.Deferred, Status: 429}, time.Now(), &pass{}); e == nil || e.Kind != Slowed {
+			t.Errorf("event %+v", e)
+		}
+		time.Sleep(lookEvery)
+		began := time.Now()
+		start(two[1], 1) // sees it
+		start(two[1], 40)
+		if took := time.Since(began); took < 350*time.Millisecond || took > 450*time.Millisecond {
+			t.Errorf("40 requests took %s after a cut of 200 a second to half", took)
+		}
+		for range 60 { // both help
+			for _, a := range two {
+				a.report(answered, campaign.Verdict{Outcome: campaign.Accepted, Status: 200}, time.Now(), &pass{})
+			}
+		}
+		time.Sleep(lookEvery)
+		for range 3 { // the first tells, the second tells, the first hears
+			for _, a := range two {
+				time.Sleep(lookEvery)
+				start(a, 1)
+			}
+		}
+		for i, a := range two {
+			if a.throttled.Load() {
+				t.Errorf("process %d is still slowed down: %+v", i, a.speed)
+			}
+		}
+	})
+}
