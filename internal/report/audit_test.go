@@ -105,6 +105,17 @@ var damages = map[string]struct {
 		b.Block.Deliveries[0].Digest = campaign.Digest{1}
 	}, "digest"},
 	"skip for another reason": {func(_ *made, b *campaign.BlockResults) { b.Block.Skips[0].Reason = "excluded: x" }, "digest"},
+	"stage negative":          {func(_ *made, b *campaign.BlockResults) { b.Block.Stage = -1 }, "block 1 belongs to stage 0, which cannot follow stage 1"},
+	"stage goes back":         {func(_ *made, b *campaign.BlockResults) { b.Block.Stage = 1 }, "block 2 belongs to stage 1, which cannot follow stage 2"},
+	"stage beyond the last": {func(m *made, b *campaign.BlockResults) {
+		m.facts.Stages = []campaign.Stage{{Upto: 1, Confirm: true}}
+		b.Block.Stage, m.blocks[2].Block.Stage = 2, 2
+	}, "block 1 belongs to stage 3, and the campaign has 1"},
+	"stage exchanged": {func(m *made, b *campaign.BlockResults) { b.Block.Stage, m.blocks[2].Block.Stage = 1, 1 }, "digest"},
+	"expired in a part that is lost": {func(_ *made, b *campaign.BlockResults) {
+		b.Results[2] = part(1, 3, settled(campaign.Skipped, "expired: x", 0, 1))
+		b.Results[2].Part.Seq = 4
+	}, "delivery 4 has results for 3 of 4 recipients"},
 }
 
 func cancel(m *made) {
@@ -197,7 +208,7 @@ func TestRandomDamageIsNoticed(t *testing.T) {
 			t.Skip("nothing to damage")
 		}
 		b := &m.blocks[rapid.IntRange(0, len(m.blocks)-1).Draw(t, "block")]
-		kind := rapid.SampledFrom([]string{"block", "result", "result twice", "delivery", "recipient", "skip", "outcome", "totals", "part"}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]string{"block", "result", "result twice", "delivery", "recipient", "skip", "outcome", "totals", "part", "stage"}).Draw(t, "kind")
 		pick := func(n int) int {
 			if n == 0 {
 				t.Skip("nothing to damage")
@@ -227,6 +238,8 @@ func TestRandomDamageIsNoticed(t *testing.T) {
 		case "totals":
 			totals := &m.run.Totals
 			*[]*int64{&totals.Blocks, &totals.Requests, &totals.Recipients, &totals.Skipped}[rapid.IntRange(0, 3).Draw(t, "total")] += int64(rapid.SampledFrom([]int{-1, 1, 7}).Draw(t, "by"))
+		case "stage":
+			b.Block.Stage += rapid.SampledFrom([]int{-1, 1, 7}).Draw(t, "stages")
 		case "part":
 			r := &b.Results[pick(len(b.Results))]
 			if r.Part.Whole() {

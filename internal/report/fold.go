@@ -21,6 +21,10 @@ type Line struct {
 	At       time.Time // zero when never tried
 	Delivery string    // key of the delivery or part; empty when no delivery covers the row
 	Status   int       // HTTP status; 0: no answer
+	Stage    int       // of the campaign, from 1; 0: it has none, or they are not known
+	Reopened bool      // an unknown outcome was made deferred: it may have been accepted before
+	// From and Until: an unknown one was sent between them, to the second; else zero.
+	From, Until time.Time
 }
 
 // Fold makes the report of a run from the results that the ledger yields. It
@@ -54,11 +58,15 @@ type fold struct {
 	facts     Facts
 	observers []func(Line) error
 	reasons   reasons
-	tried     int64 // leaves that were sent at least once
+	tried     int64  // leaves of which the last attempt's time is known
+	stage     *Stage // of the block at hand
 }
 
 func (f *fold) block(b campaign.BlockResults) error {
 	if err := f.audit.block(&b.Block); err != nil {
+		return err
+	}
+	if err := f.enter(&b.Block); err != nil {
 		return err
 	}
 	rest := b.Results
@@ -72,6 +80,8 @@ func (f *fold) block(b campaign.BlockResults) error {
 			f.report.Splits.Requests++
 			f.report.Splits.Leaves += int64(n)
 		}
+		f.stage.Requests.Planned += int64(n)
+		f.stage.Recipients.Planned += int64(len(d.Recipients))
 		for j := range rest[:n] {
 			if err := f.leaf(d, &rest[j]); err != nil {
 				return err
@@ -83,6 +93,7 @@ func (f *fold) block(b campaign.BlockResults) error {
 		return unbalanced("block %d has a result of delivery %d, which it does not hold: %d results more than its %d deliveries account for",
 			b.Block.Seq, rest[0].Part.Seq, len(rest), len(b.Block.Deliveries))
 	}
+	f.stage.Recipients.Planned += int64(len(b.Block.Skips))
 	for i := range b.Block.Skips {
 		if err := f.skip(&b.Block.Skips[i]); err != nil {
 			return err
@@ -98,8 +109,11 @@ func (f *fold) leaf(d *campaign.Delivery, res *campaign.Result) error {
 	at := stamp(res.At, f.report.zone)
 	f.report.Requests.Add(v.Outcome, 1)
 	f.report.Recipients.Add(v.Outcome, n)
+	f.stage.Requests.Add(v.Outcome, 1)
+	f.stage.Recipients.Add(v.Outcome, n)
 	f.report.Attempts += int64(res.Attempts)
-	f.times(at, v)
+	f.report.doubts(res, n)
+	f.times(at, res)
 	f.reasons.add(v.Outcome, v.Reason, 1, covered, f.facts.Groups)
 	switch v.Outcome {
 	case campaign.Rejected:
@@ -110,7 +124,13 @@ func (f *fold) leaf(d *campaign.Delivery, res *campaign.Result) error {
 	if len(f.observers) == 0 {
 		return nil
 	}
-	line := Line{Outcome: v.Outcome, Reason: v.Reason, Ref: v.Ref, Attempts: res.Attempts, At: at, Delivery: d.Key(res.Part), Status: v.Status}
+	line := Line{
+		Outcome: v.Outcome, Reason: v.Reason, Ref: v.Ref, Attempts: res.Attempts, At: at, Delivery: d.Key(res.Part), Status: v.Status,
+		Stage: f.lineStage(), Reopened: res.Reopened,
+	}
+	if v.Outcome == campaign.Unknown {
+		line.From, line.Until = f.report.spans.of(res.At.In(f.report.zone), v)
+	}
 	for i := range covered {
 		line.Row, line.ID = covered[i].Row, covered[i].ID()
 		if err := f.observe(line); err != nil {
@@ -123,8 +143,16 @@ func (f *fold) leaf(d *campaign.Delivery, res *campaign.Result) error {
 // skip counts a row that no delivery covers.
 func (f *fold) skip(s *campaign.Skip) error {
 	f.report.Recipients.Add(campaign.Skipped, 1)
+	f.stage.Recipients.Add(campaign.Skipped, 1)
 	f.reasons.add(campaign.Skipped, s.Reason, 0, []campaign.Recipient{s.Recipient}, f.facts.Groups)
-	return f.observe(Line{Row: s.Recipient.Row, ID: s.Recipient.ID(), Outcome: campaign.Skipped, Reason: s.Reason})
+	return f.observe(Line{Row: s.Recipient.Row, ID: s.Recipient.ID(), Outcome: campaign.Skipped, Reason: s.Reason, Stage: f.lineStage()})
+}
+
+func (f *fold) lineStage() int {
+	if len(f.facts.Stages) == 0 {
+		return 0
+	}
+	return f.stage.Number
 }
 
 func (f *fold) observe(line Line) error {
@@ -136,22 +164,21 @@ func (f *fold) observe(line Line) error {
 	return nil
 }
 
-func (f *fold) times(at time.Time, v campaign.Verdict) {
+func (f *fold) times(at time.Time, res *campaign.Result) {
 	t := &f.report.Times
-	if at.IsZero() {
+	if answered(res) {
+		f.tried++
+		if t.First.IsZero() || at.Before(t.First) {
+			t.First = at
+		}
+		if at.After(t.Last) {
+			t.Last = at
+		}
+	}
+	if res.Verdict.Outcome != campaign.Deferred || at.IsZero() {
 		return
 	}
-	f.tried++
-	if t.First.IsZero() || at.Before(t.First) {
-		t.First = at
-	}
-	if at.After(t.Last) {
-		t.Last = at
-	}
-	if v.Outcome != campaign.Deferred {
-		return
-	}
-	if next := at.Add(v.After); t.Next.IsZero() || next.Before(t.Next) {
+	if next := at.Add(res.Verdict.After); t.Next.IsZero() || next.Before(t.Next) {
 		t.Next = next
 	}
 }
@@ -160,7 +187,7 @@ func (f *fold) times(at time.Time, v campaign.Verdict) {
 func (f *fold) list(l *Listing, d *campaign.Delivery, res *campaign.Result, covered []campaign.Recipient, at time.Time) {
 	l.Requests++
 	l.Recipients += int64(len(covered))
-	from, until := f.sentBetween(at, res.Verdict)
+	from, until := f.report.spans.of(res.At.In(f.report.zone), res.Verdict)
 	if !at.IsZero() && (l.From.IsZero() || from.Before(l.From)) {
 		l.From = from
 	}
@@ -185,24 +212,6 @@ func (f *fold) who(r campaign.Recipient) string {
 	return campaign.Mask(r.ID())
 }
 
-// sentBetween is when the request of a result can have gone out, in whole
-// seconds. The result's time is that of a settlement, at most a timeout after
-// the request, or of an intent that nothing followed, at most a timeout before
-// it. Nothing went out before the run began.
-func (f *fold) sentBetween(at time.Time, v campaign.Verdict) (from, until time.Time) {
-	if at.IsZero() {
-		return time.Time{}, time.Time{}
-	}
-	from, until = at.Add(-f.report.timeout), at
-	if v.Outcome == campaign.Unknown && v.Status == 0 {
-		until = at.Add(f.report.timeout)
-	}
-	if began := f.report.Run.Began; from.Before(began) && !at.Before(began) {
-		from = began
-	}
-	return from.Truncate(time.Second), until.Add(time.Second - 1).Truncate(time.Second)
-}
-
 // end checks the sums and completes the report.
 func (f *fold) end() (Report, error) {
 	r := &f.report
@@ -212,6 +221,9 @@ func (f *fold) end() (Report, error) {
 	r.Requests.Planned = totals.Requests + r.Splits.Leaves - r.Splits.Requests
 	r.Recipients.Planned = totals.Recipients
 	if err := f.audit.end(r); err != nil {
+		return Report{}, err
+	}
+	if err := f.endStages(); err != nil {
 		return Report{}, err
 	}
 	r.Times.Active = r.Times.Last.Sub(r.Times.First).Seconds()

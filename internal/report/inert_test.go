@@ -79,15 +79,17 @@ var hostile = []string{
 	"$\\pwned$", "*bold* _it_ ~~no~~", "\\", "--- \n===", "line\u2028separator", "nul\x00byte", "bad\xff\xfeutf8", "    indented", "<!-- comment", "]]>", "\u007f\u0085",
 }
 
-// spans are our code spans; a bar inside one would have ended the cell.
-var spans = regexp.MustCompile("`[^`\n]*`")
+// codeSpans are ours; a bar inside one would have ended the cell.
+var codeSpans = regexp.MustCompile("`[^`\n]*`")
 
 func hostileRun(text string) *made {
 	m := newMade()
 	m.run.Profile, m.run.Campaign, m.run.File, m.run.Target, m.run.Channel = text, text, text, text, text
 	m.run.Occurrence.Label, m.run.PlanDigest, m.run.State, m.run.Reason = text, text, campaign.Cancelled, text
 	m.facts.Version, m.facts.Commit, m.facts.Title, m.facts.Warnings = text, text, text, []string{text}
-	m.block().delivery(1, refused("refused: "+text, 1)).delivery(1, refused(text, 1)).delivery(1, lost("lost: "+text, 1)).skip(text).skip("duplicate: " + text).seal()
+	m.block().delivery(1, refused("refused: "+text, 1)).delivery(1, refused(text, 1)).delivery(1, lost("lost: "+text, 1)).skip(text).skip("duplicate: "+text).
+		stage(1).delivery(1, accepted(text, 1)).seal()
+	m.note(text, text, text, 1).note(campaign.NoteStage, text, "1: "+text, 2).note(campaign.NoteResolved, text, text, 3)
 	for i := range m.blocks[0].Block.Deliveries {
 		m.blocks[0].Block.Deliveries[i].Recipients[0].Cells[0] = text + text
 	}
@@ -95,22 +97,37 @@ func hostileRun(text string) *made {
 	return m
 }
 
+// hostileEnd is a run whose last invocation ended with a text.
+func hostileEnd(word string) func(text string) *made {
+	return func(text string) *made {
+		m := newMade().block().delivery(1, pending).stage(1).delivery(1, pending).seal().later()
+		return m.note(campaign.NoteClaimed, text, text, 1).note(campaign.NoteEnded, text, word+text, 2)
+	}
+}
+
 func TestInjectionIsInert(t *testing.T) {
+	for _, run := range []func(string) *made{hostileRun, hostileEnd(""), hostileEnd("aborted: "), hostileEnd("stage-waits: "), hostileEnd("window-closed: ")} {
+		staysInert(t, run)
+	}
+}
+
+func staysInert(t *testing.T, run func(string) *made) {
+	t.Helper()
 	var clean bytes.Buffer
-	m := hostileRun("harmless")
+	m := run("harmless")
 	if _, err := Print(&clean, "markdown", m.run, m.facts, m.results()); err != nil {
 		t.Fatal(err)
 	}
-	skeleton := spans.ReplaceAllString(clean.String(), "`x`")
+	skeleton := codeSpans.ReplaceAllString(clean.String(), "`x`")
 	for _, text := range hostile {
-		m := hostileRun(text)
+		m := run(text)
 		var out bytes.Buffer
 		r, err := Print(&out, "markdown", m.run, m.facts, m.results())
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
 		// What stands outside of code spans is ours alone: the same for any text.
-		if got := spans.ReplaceAllString(out.String(), "`x`"); bones(got) != bones(skeleton) {
+		if got := codeSpans.ReplaceAllString(out.String(), "`x`"); bones(got) != bones(skeleton) {
 			t.Errorf("%q changes the page:\n%s", text, out.String())
 		}
 		for _, s := range append([]string{out.String(), Verdict(r)}, r.Sentences...) {

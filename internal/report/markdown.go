@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"campaign/internal/campaign"
@@ -23,10 +22,12 @@ func (m markdownWriter) end(r Report) error {
 	p := page{r: r}
 	p.verdict()
 	p.counts()
+	p.stages()
 	p.reasons()
 	p.listing("Unknown requests", r.Unknown, "Their answers were lost. Look for them at the platform: "+p.where())
 	p.listing("Rejected requests", r.Rejected, "")
 	p.warnings()
+	p.history()
 	p.about()
 	_, err := m.w.Write(p.b.Bytes())
 	return err
@@ -47,68 +48,6 @@ func (p *page) verdict() {
 	}
 }
 
-func (p *page) table(columns string, rows [][]string) {
-	names := strings.Split(columns, "|")
-	rule := make([]string, len(names))
-	for i, name := range names {
-		rule[i] = "---"
-		if strings.HasSuffix(name, ":") {
-			rule[i], names[i] = "--:", strings.TrimSuffix(name, ":")
-		}
-	}
-	p.printf("\n| %s |\n| %s |\n", strings.Join(names, " | "), strings.Join(rule, " | "))
-	for _, row := range rows {
-		p.printf("| %s |\n", strings.Join(row, " | "))
-	}
-}
-
-func (p *page) counts() {
-	row := func(name string, c campaign.Counts) []string {
-		cells := []string{name, number(c.Planned)}
-		for _, o := range campaign.Outcomes {
-			cells = append(cells, number(c.Of(o)))
-		}
-		return cells
-	}
-	columns := "|planned:"
-	for _, o := range campaign.Outcomes {
-		columns += "|" + o.String() + ":"
-	}
-	p.table(columns, [][]string{row(english.noun(p.r, 2), p.r.Recipients), row("requests", p.r.Requests)})
-}
-
-func (p *page) reasons() {
-	var rows [][]string
-	for _, reason := range p.r.Reasons {
-		if reason.Code == "" && len(reason.Texts) == 0 {
-			continue
-		}
-		var texts []string
-		for _, t := range reason.Texts {
-			text := code(t.Text)
-			if len(reason.Texts) > 1 || reason.More != nil {
-				text += " ×" + number(t.Recipients)
-			}
-			texts = append(texts, text)
-		}
-		if reason.More != nil {
-			texts = append(texts, "others ×"+number(reason.More.Recipients))
-		}
-		name := code(reason.Code)
-		if reason.Gathered {
-			name = "other reasons"
-		}
-		rows = append(rows, []string{
-			reason.Outcome.String(), name, strings.Join(texts, ", "), number(reason.Recipients), number(reason.Requests),
-		})
-	}
-	if len(rows) == 0 {
-		return
-	}
-	p.printf("\n## Reasons\n")
-	p.table("outcome|reason|what was said|"+english.noun(p.r, 2)+":|requests:", rows)
-}
-
 // where helps to find requests in the upstream's own console.
 func (p *page) where() string {
 	u := p.r.Upstream
@@ -117,12 +56,12 @@ func (p *page) where() string {
 		where += " at " + code(u.BaseURL)
 	}
 	if u.Title != "" {
-		where += ", title " + code(u.Title)
+		where += ", title or name " + code(u.Title)
 	}
 	if from, until := p.r.Unknown.From, p.r.Unknown.Until; !from.IsZero() {
-		where += ", sent between " + clock(from) + " and " + clock(until)
+		where += ", sent between " + clock(from) + " and " + clock(until) + " by this machine's clock"
 	}
-	return where + "."
+	return where + ". Each recipient of them stands in `recipients.ndjson`."
 }
 
 func (p *page) listing(title string, l Listing, intro string) {
@@ -204,11 +143,10 @@ func (p *page) about() {
 		add("this invocation", clock(r.Invocation.Began)+" to "+clock(r.Invocation.Ended))
 	}
 	add("plan", code(r.Run.PlanDigest)+fmt.Sprintf(", planner %d", r.Run.Planner))
-	made := clock(r.Generated) + " by " + r.Tool.Name + " " + code(r.Tool.Version)
 	if r.Tool.Commit != "" {
-		made += ", commit " + code(r.Tool.Commit)
+		add("commit of the project", code(r.Tool.Commit))
 	}
-	add("report", made)
+	add("report", clock(r.Generated)+" by "+r.Tool.Name+" "+code(r.Tool.Version))
 	add("files", "`report.json` (all numbers), `recipients.ndjson` (every recipient, ids in full)")
 	p.table("|", rows)
 }

@@ -33,6 +33,11 @@ type recipientsHead struct {
 	Sandbox       bool      `json:"sandbox"`
 	PlanDigest    string    `json:"plan_digest"`
 	Generated     time.Time `json:"generated_at"`
+	// What unknown requests are to be looked for by, in the upstream's console.
+	Target  string `json:"target"`
+	Channel string `json:"channel"`
+	BaseURL string `json:"base_url,omitempty"`
+	Title   string `json:"title,omitempty"`
 }
 
 // recipientsTail is the last line.
@@ -56,6 +61,7 @@ func openRecipients(w io.Writer, run campaign.Run, facts Facts) (writer, error) 
 		FormatVersion: FormatVersion, Kind: "recipients",
 		Run: run.ID, Profile: run.Profile, Campaign: run.Campaign, Occurrence: run.Occurrence.Label,
 		Trial: run.Trial, Sandbox: facts.Sandbox, PlanDigest: run.PlanDigest, Generated: r.Generated,
+		Target: run.Target, Channel: run.Channel, BaseURL: r.Upstream.BaseURL, Title: r.Upstream.Title,
 	})
 }
 
@@ -107,11 +113,9 @@ func appendTail(b []byte, l Line) []byte {
 	b = appendString(b, l.Ref)
 	b = append(b, `,"attempts":`...)
 	b = strconv.AppendInt(b, int64(l.Attempts), 10)
-	if !l.At.IsZero() {
-		b = append(b, `,"at":"`...)
-		b = l.At.AppendFormat(b, time.RFC3339Nano)
-		b = append(b, '"')
-	}
+	b = appendTime(b, `,"at":"`, l.At)
+	b = appendTime(b, `,"sent_from":"`, l.From)
+	b = appendTime(b, `,"sent_until":"`, l.Until)
 	if l.Delivery != "" {
 		b = append(b, `,"delivery":`...)
 		b = appendString(b, l.Delivery)
@@ -120,7 +124,25 @@ func appendTail(b []byte, l Line) []byte {
 		b = append(b, `,"status":`...)
 		b = strconv.AppendInt(b, int64(l.Status), 10)
 	}
+	if l.Stage != 0 {
+		b = append(b, `,"stage":`...)
+		b = strconv.AppendInt(b, int64(l.Stage), 10)
+	}
+	if l.Reopened {
+		b = append(b, `,"reopened":true`...)
+	}
 	return append(b, "}\n"...)
+}
+
+// appendTime writes a key, given up to its value's first quote, and a time; a
+// zero time is left out.
+func appendTime(b []byte, key string, t time.Time) []byte {
+	if t.IsZero() {
+		return b
+	}
+	b = append(b, key...)
+	b = t.AppendFormat(b, time.RFC3339Nano)
+	return append(b, '"')
 }
 
 // plainASCII are the bytes that encoding/json writes as they are.

@@ -44,17 +44,23 @@ const (
 	Running     State = "running"     // a live process is at it
 	Interrupted State = "interrupted" // by a signal; can go on
 	Stopped     State = "stopped"     // by a guard, a person or the upstream; can go on
-	Unfinished  State = "unfinished"  // not complete, and nobody is at it and no reason is known: a crash; can go on
+	Unfinished  State = "unfinished"  // not complete, and nobody is at it: a crash, or a person's word brought something back; can go on
 	Cancelled   State = "cancelled"   // ended by a person for good
 )
 
-// Facts are what the ledger does not know: the command gives them.
+// Facts are what the run and its results do not say: the command gives them.
 type Facts struct {
 	Version    string // of this program
 	Commit     string // of the project's files; empty: unknown
 	Generated  time.Time
 	Location   *time.Location // zone of all times; nil: the occurrence's
 	Invocation Invocation
+	// Notes are the run's history as the ledger has it. Without an Invocation they
+	// say how the last one ended.
+	Notes  []campaign.Note
+	Stages []campaign.Stage // the campaign's; nil: it has none, or they are not known
+	Opens  time.Time        // when the delivery window opens again; zero: it is open, or there is none
+	Resend bool             // the campaign says `unknown: resend`
 	// System, BaseURL and Title help a person to find a request in the upstream's
 	// own console. Title is the content's, as the campaign file writes it.
 	System, BaseURL, Title string
@@ -79,7 +85,7 @@ type Invocation struct {
 type Limits struct {
 	Rate        campaign.Rate
 	Concurrency int
-	Timeout     time.Duration // of one request, which is also the doubt about when an unknown one was sent; 0: the default of campaign files
+	Timeout     time.Duration // of one request, which bounds when an unknown one was sent; 0: the default of campaign files
 }
 
 // Report is a run's report. It holds no recipient's id: those stand in the
@@ -102,14 +108,23 @@ type Report struct {
 	Attempts   int64           `json:"attempts"`
 	Times      Times           `json:"times"`
 	Invocation Invocation      `json:"invocation,omitzero"`
+	Ended      *Ended          `json:"ended,omitempty"`  // how the last invocation ended; nil: it has not, or it died
+	Guard      *Guard          `json:"guard,omitempty"`  // what the run waits at; nil: nothing
+	Stages     []Stage         `json:"stages,omitempty"` // in order; only where there is more than one
+	Expired    Tally           `json:"expired"`          // given up because it was too late; part of skipped
+	Resolved   Resolved        `json:"resolved"`
+	Reopened   Reopened        `json:"reopened"`
 
 	Reasons  []Reason `json:"reasons"`
 	Rejected Listing  `json:"rejected"`
 	Unknown  Listing  `json:"unknown"`
 	Warnings []string `json:"warnings"`
+	History  *History `json:"history,omitempty"`
 
-	zone    *time.Location
-	timeout time.Duration
+	zone   *time.Location
+	spans  spans
+	worded bool // a person gave a word about unknown requests
+	resend bool // see Facts
 }
 
 // Tool is what made the report.
@@ -261,9 +276,13 @@ func newReport(run campaign.Run, facts Facts) Report {
 		},
 		Groups:     facts.Groups,
 		Invocation: facts.Invocation,
+		Ended:      endedOf(facts.Notes, zone),
 		Warnings:   append([]string{}, facts.Warnings...),
+		History:    historyOf(facts.Notes, zone),
 		zone:       zone,
-		timeout:    facts.Limits.Timeout,
+		spans:      newSpans(run, facts, facts.Limits.Timeout),
+		worded:     hasWord(facts.Notes),
+		resend:     facts.Resend,
 	}
 	r.Invocation.Began = stamp(facts.Invocation.Began, zone)
 	r.Invocation.Ended = stamp(facts.Invocation.Ended, zone)
@@ -286,10 +305,31 @@ func (r *Report) settle(run campaign.Run, facts Facts) {
 	case in.Stop == Interrupted || in.Stop == Stopped:
 		r.State, r.Reason, r.Resumable = in.Stop, in.Reason, true
 	default:
-		r.State, r.Resumable = Unfinished, true
+		r.State, r.Reason = broken(facts.Notes)
+		r.Resumable = true
 	}
+	r.Guard = r.guardOf(facts)
 	r.Sentences = english.sentences(*r, plain)
 }
+
+// broken says from its notes why a run is not complete.
+func broken(notes []campaign.Note) (State, string) {
+	ended, reopened := lastEnd(notes)
+	if ended == nil {
+		return Unfinished, ""
+	}
+	state, reason := EndedBy(ended.Text)
+	switch {
+	case state != "":
+		return state, reason
+	case reopened:
+		return Unfinished, broughtBack
+	}
+	return Unfinished, ""
+}
+
+// broughtBack is why a run that had gone to its end is not complete any more.
+const broughtBack = "a person found that unknown requests were not accepted"
 
 // stamp brings a time to the report's zone and to milliseconds.
 func stamp(t time.Time, zone *time.Location) time.Time {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"time"
 
 	"campaign/internal/campaign"
@@ -124,6 +125,81 @@ func deferred(reason string, after time.Duration, seconds float64) campaign.Resu
 
 var pending = campaign.Result{Verdict: campaign.Verdict{Outcome: campaign.Pending}}
 
+// settled is an outcome that no answer gave: a person's word, or the runner's.
+func settled(o campaign.Outcome, reason string, attempts int, seconds float64) campaign.Result {
+	return campaign.Result{Verdict: campaign.Verdict{Outcome: o, Reason: reason}, Attempts: attempts, At: at(seconds)}
+}
+
+func reopened(r campaign.Result) campaign.Result {
+	r.Attempts++
+	r.Reopened = true
+	return r
+}
+
+// stage begins a block of a stage, counted from 0.
+func (m *made) stage(n int) *made {
+	m.block().last().Block.Stage = n
+	return m
+}
+
+func (m *made) note(kind, by, text string, seconds float64) *made {
+	m.facts.Notes = append(m.facts.Notes, campaign.Note{At: at(seconds).UTC(), Kind: kind, By: by, Text: text})
+	return m
+}
+
+// later makes the report one that is made long after the run's last invocation.
+func (m *made) later() *made {
+	m.facts.Invocation = Invocation{}
+	m.facts.Generated = t0.Add(48 * time.Hour)
+	return m
+}
+
+const host = "desk-7, process 4711"
+
+// guarded are the runs that guards, people and second tries had to do with.
+func guarded() map[string]*made {
+	staged := newMade().stage(0).delivery(3, accepted("1001", 1)).skip("duplicate: row 3").
+		stage(1).delivery(2, accepted("1002", 700)).delivery(1, refused("refused: 缺少必要参数", 701)).
+		stage(2).delivery(3, pending).delivery(1, pending).seal().later()
+	staged.facts.Stages = []campaign.Stage{{Upto: 3, Wait: 10 * time.Minute}, {Upto: 6, Confirm: true}}
+	staged.note(campaign.NoteOpened, "", "0123abc", 0).note(campaign.NoteClaimed, host, "", 0.5).
+		note(campaign.NoteStage, host, "1: waited 10m0s", 699).note(campaign.NoteEnded, host, "stage-waits: stage 2 is settled and waits for a person", 702)
+
+	aborted := newMade().block().delivery(1, refused("refused: 参数错误", 1)).delivery(1, refused("refused: 参数错误", 2)).delivery(1, pending).seal().later()
+	aborted.note(campaign.NoteOpened, "", "", 0).note(campaign.NoteClaimed, host, "", 0.5).
+		note(campaign.NoteEnded, host, "aborted: 2 of 2 requests were rejected: the threshold is 2 and 20%", 3)
+
+	closed := newMade().block().delivery(2, accepted("1001", 1)).delivery(1, pending).seal().later()
+	closed.facts.Opens = t0.Add(71*time.Hour + 30*time.Minute)
+	closed.note(campaign.NoteClaimed, host, "", 0.5).note(campaign.NoteEnded, host, "window-closed: the window is closed", 3)
+
+	resend := newMade().block().delivery(2, reopened(accepted("1001", 40))).delivery(1, reopened(lost("answer-lost: connection reset", 41))).
+		delivery(1, reopened(refused("refused: 用户不存在", 42))).delivery(1, reopened(settled(campaign.Deferred, "resend: the answer was lost", 0, 43))).
+		delivery(4, part(0, 2, accepted("1002", 5)), part(2, 4, settled(campaign.Skipped, "expired: not sent by 2026-12-02 09:00", 0, 86401))).
+		delivery(1, settled(campaign.Skipped, "expired: not sent by 2026-12-02 09:00", 2, 86401)).seal()
+	resend.facts.Resend = true
+	resend.facts.Invocation.Stop, resend.facts.Invocation.Reason = Stopped, "by campaign stop"
+	resend.note(campaign.NoteClaimed, host, "", 0.5).note(campaign.NoteEnded, host, "stop-asked", 86402)
+
+	resolved := newMade().block().delivery(2, accepted("1001", 1)).delivery(3, settled(campaign.Accepted, "resolved: seen in the console", 1, 7200)).
+		delivery(1, reopened(settled(campaign.Skipped, "cancelled: wrong text", 0, 7300))).delivery(1, lost("answer-lost: no answer within 30s", 31)).
+		delivery(4, settled(campaign.Skipped, "cancelled: wrong text", 0, 0)).seal().later()
+	resolved.run.State, resolved.run.Reason = campaign.Cancelled, "wrong text"
+	resolved.note(campaign.NoteClaimed, host, "", 0.5).note(campaign.NoteEnded, host, "interrupted", 40).
+		note(campaign.NoteClaimed, host, "", 3600).note(campaign.NoteCancelled, "li", "wrong text", 3601).
+		note(campaign.NoteClaimed, host, "", 7199).note(campaign.NoteResolved, "li", "1 as accepted, 1 as not accepted: seen in the console", 7301)
+
+	crashed := newMade().block().delivery(1, accepted("1001", 1)).
+		delivery(2, settled(campaign.Unknown, "unsettled: the attempt began, and how it ended is not recorded", 1, 5.2)).delivery(1, pending).seal().later()
+	for i := range 60 {
+		crashed.note(campaign.NoteClaimed, host, "", float64(i)/8)
+	}
+
+	return map[string]*made{
+		"staged": staged, "aborted": aborted, "closed": closed, "resend": resend, "resolved": resolved, "crashed": crashed,
+	}
+}
+
 func part(from, to int, r campaign.Result) campaign.Result {
 	r.Part.From, r.Part.To = from, to
 	return r
@@ -194,8 +270,10 @@ func goldenRuns() map[string]*made {
 	many.seal()
 	many.facts.Invocation = Invocation{}
 
-	return map[string]*made{
+	runs := map[string]*made{
 		"good": good, "mixed": mixed, "interrupted": interrupted, "empty": empty, "left-out": left,
 		"cancelled": cancelled, "split": split, "groups": groups, "many": many,
 	}
+	maps.Copy(runs, guarded())
+	return runs
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -13,25 +12,46 @@ import (
 type words struct {
 	states           map[State]string
 	outcomes         map[campaign.Outcome]string // completes "2 …" in the verdict line
+	notes            map[string]string           // kinds of notes
 	recipient, group [2]string                   // one, many
+	request          [2]string
 
 	// Sentences. Formats take a number and its noun unless told otherwise.
 	sandbox, loopback, trial string
 	running                  string
 	resume                   string // the run's id
+	aborted                  string
+	opens                    string // a time
+	stage                    string // its name and what it came to
+	resumeStage              string // the run's id
 	accepted                 string // a number, all of them and their noun
+	byWord                   string // a number
 	receipt, people          string
 	leftOut                  string // and why
+	expired                  string // a number
 	rejected, unknown        string
+	unknownResend            string
 	deferred, pending        string
+	again                    string // and by what
+	twice                    string // a number
+	once                     string // and what a person may have found
 	nobody, nothing          string
+	nothingAccepted          string
 
-	// Parts of the verdict line.
+	// Parts of the verdict line, and of sentences.
 	acceptedPart  string // as accepted
+	byWordPart    string // a number
+	opensPart     string // a time
+	stagePart     string // its name and what it came to
+	stageOf       string // a number and how many there are
+	twicePart     string // a number
+	oncePart      string // a number
 	leftOutPart   string // why
 	warningPart   string
 	moreWarnings  string // a number
 	withoutReason string
+	byResend      string
+	unlessFound   string
 }
 
 var english = &words{
@@ -44,149 +64,65 @@ var english = &words{
 		campaign.Deferred: "deferred",
 		campaign.Pending:  "pending",
 	},
-	recipient:     [2]string{"recipient", "recipients"},
-	group:         [2]string{"user group", "user groups"},
-	sandbox:       "Sandbox: everything went to the built-in upstream on this machine; no real recipient was written to.",
-	loopback:      "Loopback: the account's address is on this machine.",
-	trial:         "Trial: only the recipients that were named; the campaign itself is still to be run.",
-	running:       "Another process is at it: what is unknown for want of a settlement may be on the wire.",
-	resume:        "It can go on: run the campaign again, or `campaign resume %s`.",
-	accepted:      "%s of %s %s accepted by the platform (平台已受理).",
-	receipt:       "Accepted means that the platform took the message on. It is not a proof of receipt: neither upstream reports that.",
-	people:        "How many people are in a user group only the platform knows.",
-	leftOut:       "%s %s left out: %s.",
-	rejected:      "%s %s rejected: the platform definitely refused.",
-	unknown:       "%s %s unknown: the answer was lost and the platform may have accepted. Nothing of it is sent again by itself; a person must look it up at the platform.",
-	deferred:      "%s %s deferred: definitely not accepted, later may work.",
-	pending:       "%s %s pending: not yet tried.",
-	nobody:        "There is nobody to send to: the campaign has no recipients.",
-	nothing:       "Nothing was sent: every recipient is left out.",
-	moreWarnings:  "and %s more",
+	notes: map[string]string{
+		campaign.NoteOpened: "planned", campaign.NotePlanned: "planned from", campaign.NoteClaimed: "taken up", campaign.NoteEnded: "ended",
+		campaign.NoteCancelled: "cancelled", campaign.NoteStage: "stage passed", campaign.NoteResolved: "resolved by a person",
+	},
+	recipient: [2]string{"recipient", "recipients"},
+	group:     [2]string{"user group", "user groups"},
+	request:   [2]string{"request", "requests"},
+
+	sandbox:         "Sandbox: everything went to the built-in upstream on this machine; no real recipient was written to.",
+	loopback:        "Loopback: the account's address is on this machine.",
+	trial:           "Trial: only the recipients that were named; the campaign itself is still to be run.",
+	running:         "Another process is at it: what is unknown for want of a settlement may be on the wire.",
+	resume:          "It can go on: run the campaign again, or `campaign resume %s`.",
+	aborted:         "Look at what failed first: once it goes on, failures are counted anew.",
+	opens:           "Requests may start again at %s.",
+	stage:           "Stage %s came to %s.",
+	resumeStage:     "When that is right, `campaign resume %s` lets it go on; running the campaign again does not.",
+	accepted:        "%s of %s %s accepted by the platform (平台已受理).",
+	byWord:          "Of these, %s by a person's word, not by the platform's answer.",
+	receipt:         "Accepted means that the platform took the message on. It is not a proof of receipt: neither upstream reports that.",
+	people:          "How many people are in a user group only the platform knows.",
+	leftOut:         "%s %s left out: %s.",
+	expired:         "Of these, %s expired: it was too late to send to them.",
+	rejected:        "%s %s rejected: the platform definitely refused.",
+	unknown:         "%s %s unknown: the answer was lost and the platform may have accepted. Nothing of it is sent again by itself; a person must look it up at the platform.",
+	unknownResend:   "%s %s unknown: the answer was lost and the platform may have accepted. With `unknown: resend` each is sent a second time at most; a person must look up what stays unknown.",
+	deferred:        "%s %s deferred: definitely not accepted, later may work.",
+	pending:         "%s %s pending: not yet tried.",
+	again:           "%s %s sent to a second time after a lost answer%s.",
+	twice:           "Of these, %s may have it twice.",
+	once:            "%s %s not counted as accepted had an answer lost before: the platform may have accepted that request%s.",
+	nobody:          "There is nobody to send to: the campaign has no recipients.",
+	nothing:         "Nothing was sent: every recipient is left out.",
+	nothingAccepted: "Nothing was accepted: every recipient is left out.",
+
 	acceptedPart:  "%s of %s %s accepted by the platform (平台已受理; no proof of receipt)",
+	byWordPart:    ", of these %s by a person's word",
+	opensPart:     "requests may start again at %s",
+	stagePart:     "stage %s came to %s",
+	stageOf:       "%s of %s",
+	twicePart:     "%s may have it twice (sent a second time after a lost answer)",
+	oncePart:      "%s not counted as accepted had an answer lost before",
 	leftOutPart:   "left out: %s",
 	warningPart:   "warning: %s",
+	moreWarnings:  "and %s more",
 	withoutReason: "without a reason",
+	byResend:      " (`unknown: resend`)",
+	unlessFound:   ", unless a person found that it had not",
 }
 
-// Verdict is the report in one line for a terminal: the state, what the platform
-// accepted, what it did not, who was left out and why, and the warnings.
-func Verdict(r Report) string { return english.line(r) }
-
-func (w *words) line(r Report) string {
-	var parts []string
-	state := w.states[r.State]
-	if r.Reason != "" {
-		state += " (" + plain(r.Reason) + ")"
-	}
-	c := r.Recipients
-	switch {
-	case c.Planned == 0:
-		parts = append(parts, lower(w.nobody))
-	case c.Skipped == c.Planned:
-		parts = append(parts, lower(w.nothing))
-	default:
-		parts = append(parts, fmt.Sprintf(w.acceptedPart, number(c.Accepted), number(c.Planned), w.noun(r, c.Planned)))
-	}
-	for _, o := range []campaign.Outcome{campaign.Rejected, campaign.Unknown, campaign.Deferred, campaign.Pending} {
-		if n := c.Of(o); n > 0 {
-			parts = append(parts, number(n)+" "+w.outcomes[o])
-		}
-	}
-	if c.Skipped > 0 {
-		parts = append(parts, fmt.Sprintf(w.leftOutPart, w.why(r, plain)))
-	}
-	for i, text := range r.Warnings {
-		if i == 3 {
-			parts = append(parts, fmt.Sprintf(w.moreWarnings, number(int64(len(r.Warnings)-i))))
-			break
-		}
-		parts = append(parts, fmt.Sprintf(w.warningPart, plain(text)))
-	}
-	line := state + ": " + strings.Join(parts, "; ")
-	if r.Run.Trial {
-		line = "TRIAL " + line
-	}
-	if r.Upstream.Sandbox {
-		line = "SANDBOX " + line
-	}
-	return line
-}
-
-// sentences say the same in full: the state first, then what was accepted, what
-// was not, and who was left out. Words of others pass through foreign, which
-// makes them harmless where the sentences will stand.
-func (w *words) sentences(r Report, foreign func(string) string) []string {
-	state := upper(w.states[r.State])
-	if r.Reason != "" {
-		state += ": " + foreign(strings.TrimRight(r.Reason, "."))
-	}
-	all := []string{state + "."}
-	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	if r.State == Running {
-		say("%s", w.running)
-	}
-	if r.Resumable {
-		say(w.resume, plain(r.Run.ID))
-	}
-	if r.Upstream.Sandbox {
-		say("%s", w.sandbox)
-	} else if r.Upstream.Loopback {
-		say("%s", w.loopback)
-	}
-	if r.Run.Trial {
-		say("%s", w.trial)
-	}
-	c := r.Recipients
-	switch {
-	case c.Planned == 0:
-		say("%s", w.nobody)
-		return all
-	case c.Skipped == c.Planned:
-		say("%s", w.nothing)
-	default:
-		say(w.accepted, number(c.Accepted), number(c.Planned), w.noun(r, c.Planned))
-	}
-	if c.Accepted > 0 {
-		say("%s", w.receipt)
-	}
-	if r.Groups {
-		say("%s", w.people)
-	}
-	for _, s := range []struct {
-		format string
-		n      int64
-	}{{w.rejected, c.Rejected}, {w.unknown, c.Unknown}, {w.deferred, c.Deferred}, {w.pending, c.Pending}} {
-		if s.n > 0 {
-			say(s.format, number(s.n), w.noun(r, s.n))
-		}
-	}
-	if c.Skipped > 0 {
-		say(w.leftOut, number(c.Skipped), w.noun(r, c.Skipped), w.why(r, foreign))
-	}
-	return all
-}
-
-// why counts the left-out recipients by reason: "2 duplicate, 1 excluded".
-func (w *words) why(r Report, foreign func(string) string) string {
-	var parts []string
-	for _, reason := range r.Reasons {
-		if reason.Outcome != campaign.Skipped {
-			continue
-		}
-		word := w.withoutReason
-		if reason.Code != "" {
-			word = foreign(reason.Code)
-		}
-		parts = append(parts, number(reason.Recipients)+" "+word)
-	}
-	return strings.Join(parts, ", ")
-}
-
+// noun names the run's recipients.
 func (w *words) noun(r Report, n int64) string {
-	forms := w.recipient
 	if r.Groups {
-		forms = w.group
+		return form(w.group, n)
 	}
+	return form(w.recipient, n)
+}
+
+func form(forms [2]string, n int64) string {
 	if n == 1 {
 		return forms[0]
 	}
