@@ -32,7 +32,7 @@ func (s *sender) noteCommit(ctx context.Context, run campaign.Run) error {
 		}
 	}
 	text := commitOf(ctx, s.dir, files)
-	if text == "" {
+	if text == "" || ctx.Err() != nil {
 		return nil
 	}
 	hold, err := s.ledger.Claim(ctx, run.ID, owner(), holdLease)
@@ -61,16 +61,16 @@ func commitOf(ctx context.Context, dir string, files []string) string {
 		return text + ", whether the files differ from it is not known"
 	}
 	if n := bytes.Count(status, []byte{0}); n > 0 {
-		return fmt.Sprintf("%s, from which %s of the run", text, differ(n))
+		return fmt.Sprintf("%s, from which %s", text, differ(n))
 	}
 	return text
 }
 
 func differ(files int) string {
 	if files == 1 {
-		return "1 file differs"
+		return "1 file of the run differs"
 	}
-	return fmt.Sprintf("%d files differ", files)
+	return fmt.Sprintf("%d files of the run differ", files)
 }
 
 // commitPrefix begins the text of a note with a commit.

@@ -77,14 +77,18 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 	if err != nil {
 		return nil, err
 	}
+	name := s.profile.Name + "/" + declared.Name
 	if out.tokens != nil { // before anything is begun
+		out.tokens.Share(filepath.Join(s.stateDir(), "tokens"), name, func(err error) {
+			fmt.Fprintf(s.stderr, "%s%s: %v\n", s.tag(), declared.Name, err)
+		})
 		if _, err := out.tokens.Token(ctx); err != nil {
 			out.close()
 			return nil, fail(exitUnfinished, "the token of %s: %w", declared.Name, err)
 		}
 	}
 	options := runner.AccountOptions{Sender: out.wire, Limits: declared.Limits, WaitForUpstream: s.flags.upstream,
-		Shared: s.ledger, Name: s.profile.Name + "/" + declared.Name}
+		Shared: s.ledger, Name: name}
 	if out.tokens != nil {
 		options.Tokens = out.tokens
 	}

@@ -53,6 +53,9 @@ func (p *project) factsOf(led ledger.Reader, run campaign.Run, j *job) (report.F
 		},
 		Groups:   j.target.Layout().Groups,
 		Loopback: onLoopback(j.declared, j.account),
+		Stages:   j.campaign.Policy.Stages,
+		Resend:   j.campaign.Policy.Resend,
+		Opens:    shutUntil(j.campaign.Policy, p.decl.Location, time.Now()),
 	}
 	if n := j.campaign.Policy.Concurrency; n > 0 {
 		f.Limits.Concurrency = min(n, f.Limits.Concurrency)
@@ -80,7 +83,7 @@ func history(led ledger.Reader, run campaign.Run, f report.Facts) (report.Facts,
 	if err != nil {
 		return f, stateError(err)
 	}
-	f.Commit = commitFrom(notes)
+	f.Notes, f.Commit = notes, commitFrom(notes)
 	return f, nil
 }
 

@@ -3,120 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"campaign/internal/campaign"
-	"campaign/internal/ledger"
-	"campaign/internal/ledger/sqlite"
 	"campaign/internal/report"
 )
-
-func newRuns(a *app) *cobra.Command {
-	var filter ledger.Filter
-	var format string
-	cmd := &cobra.Command{
-		Use:   "runs",
-		Short: "List the runs of this project, newest first",
-		Long: `runs lists what the ledger knows: every run with its campaign, occurrence, state and numbers. Runs of the sandbox are under
---profile sandbox.`,
-		Example: `  campaign runs
-  campaign runs --campaign census-supplement --format json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "text" && format != "json" {
-				return fail(exitUsage, "--format %s: the formats are text and json", format)
-			}
-			p, led, err := a.history(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if led == nil {
-				return a.printRuns(nil, format)
-			}
-			defer led.Close()
-			if a.flags.profile != "" {
-				filter.Profile = p.profile.Name
-			}
-			var rows []runRow
-			for run, err := range led.Runs(cmd.Context(), filter) {
-				if err != nil {
-					return stateError(err)
-				}
-				run.Began = run.Began.In(p.decl.Location)
-				row, err := summarise(cmd.Context(), led, run)
-				if err != nil {
-					return reportError(err)
-				}
-				rows = append(rows, row)
-			}
-			return a.printRuns(rows, format)
-		},
-	}
-	cmd.Flags().StringVar(&filter.Campaign, "campaign", "", "only runs of this campaign")
-	cmd.Flags().BoolVar(&filter.Trials, "trials", false, "trials (--to) as well")
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
-	return cmd
-}
-
-// runRow is a run as lists show it.
-type runRow struct {
-	Run        string          `json:"run"`
-	Profile    string          `json:"profile"`
-	Campaign   string          `json:"campaign"`
-	Occurrence string          `json:"occurrence"`
-	Trial      bool            `json:"trial,omitempty"`
-	Began      time.Time       `json:"began_at"`
-	State      string          `json:"state"`
-	Requests   campaign.Counts `json:"requests"`
-	Recipients campaign.Counts `json:"recipients"`
-}
-
-// summarise folds a run's numbers.
-func summarise(ctx context.Context, led *sqlite.Reader, run campaign.Run) (runRow, error) {
-	row := runRow{Run: run.ID, Profile: run.Profile, Campaign: run.Campaign, Occurrence: run.Occurrence.Label,
-		Trial: run.Trial, Began: run.Began, State: "planning"}
-	if run.State == campaign.Planning {
-		return row, nil
-	}
-	owner, err := led.Held(ctx, run.ID)
-	if err != nil {
-		return row, err
-	}
-	r, err := report.Fold(run, report.Facts{Version: version(), Running: owner != ""}, led.Results(ctx, run.ID))
-	if err != nil {
-		return row, err
-	}
-	row.State, row.Requests, row.Recipients = string(r.State), r.Requests, r.Recipients
-	return row, nil
-}
-
-func (a *app) printRuns(rows []runRow, format string) error {
-	if format == "json" {
-		return printJSON(a.stdout, struct {
-			FormatVersion int      `json:"format_version"`
-			Runs          []runRow `json:"runs"`
-		}{1, append([]runRow{}, rows...)})
-	}
-	if len(rows) == 0 {
-		fmt.Fprintln(a.stderr, "no runs yet")
-		return nil
-	}
-	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tPROFILE\tCAMPAIGN\tOCCURRENCE\tBEGAN\tSTATE\tRECIPIENTS\tACCEPTED\tREJECTED\tUNKNOWN\tLEFT OUT\tTO DO")
-	for _, r := range rows {
-		c := r.Recipients
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", r.Run, r.Profile, r.Campaign, r.Occurrence,
-			r.Began.Format("2006-01-02 15:04:05"), r.State, c.Planned, c.Accepted, c.Rejected, c.Unknown, c.Skipped, c.Deferred+c.Pending)
-	}
-	return w.Flush()
-}
 
 func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
@@ -127,9 +21,10 @@ func printJSON(w io.Writer, v any) error {
 
 func newShow(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show RUN",
-		Short:   "Show one run: its numbers, reasons and what wants attention",
-		Long:    "show prints a run's report for people, folded anew from the ledger. RUN may be shortened as long as it is unambiguous.",
+		Use:   "show RUN",
+		Short: "Show one run: its numbers, reasons, what wants attention, and its history",
+		Long: `show prints a run's report for people, folded anew from the ledger, and the run's history: who worked on it, how each invocation ended,
+which stages were passed, and what people settled by their word. RUN may be shortened as long as it is unambiguous.`,
 		Example: "  campaign show 5rrc2ktn5n77",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -81,7 +81,6 @@ func (v *planView) end() error {
 
 // deliveries shows every request of a campaign.
 func (v *planView) deliveries(ctx context.Context, j *job, d *planned) error {
-	secrets := targets.Placeholders(j.account)
 	return j.each(ctx, func(delivery campaign.Delivery, m targets.Message) error {
 		if v.flags.format == "curl" {
 			command, err := targets.Curl(j.target, m, j.account.Credentials(), j.declared.Headers)
@@ -96,15 +95,9 @@ func (v *planView) deliveries(ctx context.Context, j *job, d *planned) error {
 			r.Rows = append(r.Rows, recipient.Row)
 		}
 		if v.flags.requests {
-			request, err := j.target.Request(m, secrets)
+			request, err := j.request(m)
 			if err != nil {
 				return err
-			}
-			if authorizer, ok := j.target.(targets.Authorizer); ok {
-				authorizer.Authorize(request.Header, secrets["token"])
-			}
-			for name, c := range j.declared.Headers {
-				request.Header.Set(name, headerStandIn(c))
 			}
 			r.Method, r.URL, r.Header, r.Body = request.Method, request.URL, request.Header, string(request.Body)
 		}

@@ -87,6 +87,15 @@ func (s *sender) resolve(ctx context.Context, run campaign.Run, r resolution) er
 	if run.State == campaign.Planning {
 		return fail(exitGuard, "run %s was never planned as a whole and nothing of it was sent: there is nothing to resolve", run.ID)
 	}
+	owner, err := s.ledger.Held(ctx, run.ID)
+	if err != nil {
+		return stateError(err)
+	}
+	if owner == "" { // what is refused leaves no trace in the run's history
+		if open, err := s.mayResolve(ctx, run, r); !open || err != nil {
+			return err
+		}
+	}
 	hold, err := s.claim(ctx, run)
 	if err != nil {
 		return err
@@ -95,15 +104,11 @@ func (s *sender) resolve(ctx context.Context, run campaign.Run, r resolution) er
 	if err = errors.Join(err, stateError(s.ledger.Release(context.WithoutCancel(ctx), hold))); err != nil {
 		return err
 	}
-	t := &todo{run: run}
-	if done.requests == 0 {
-		r, err := s.fold(ctx, s.ledger, run)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(s.stdout, "%s: nothing is unknown, so nothing was changed\n", t.title(s))
-		return quit(codeOf(r))
+	if done.requests == 0 { // settled while it was waited for
+		_, err := s.mayResolve(ctx, run, r)
+		return err
 	}
+	t := &todo{run: run}
 	facts, err := s.facts(ctx, s.ledger, run)
 	if err != nil {
 		return err
@@ -114,6 +119,21 @@ func (s *sender) resolve(ctx context.Context, run campaign.Run, r resolution) er
 		return err
 	}
 	return quit(codeOf(reported))
+}
+
+// mayResolve reports whether there is something that the word is about, and says
+// so when there is not; the error is the command's end then.
+func (s *sender) mayResolve(ctx context.Context, run campaign.Run, r resolution) (bool, error) {
+	if !r.all {
+		err := s.unknownKeys(ctx, run, r.keys)
+		return err == nil, err
+	}
+	now, err := s.fold(ctx, s.ledger, run)
+	if err != nil || now.HasUnknown() {
+		return err == nil, err
+	}
+	fmt.Fprintf(s.stdout, "%s: nothing is unknown, so nothing was changed\n", (&todo{run: run}).title(s))
+	return false, quit(codeOf(now))
 }
 
 // resolveHeld settles what the word is about. Nothing is changed unless all that

@@ -37,7 +37,14 @@ func TestMain(m *testing.M) {
 //	examples                    copies campaigns/ of the repository here
 //	companies N FILE            writes a CSV of N companies
 //	edit FILE OLD NEW           replaces text that must be there
+//	run-id NAME CAMPAIGN LABEL  $NAME is the id of this occurrence's run
 //	keys RUN OUTCOME NAME       $NAME1, $NAME2, …: the run's requests with this outcome, as reports print them
+//	unzip FILE DIR              takes a zip file apart; what is called .json in it must be
+//	private FILE                only its owner can read it
+//	holds DIR PATTERN…          each pattern is in some file below, or in its name
+//	valid-json FILE             it is JSON
+//	yesterday NAME              $NAME is yesterday's day of the week
+//	head-of NAME                $NAME is the commit that is checked out here
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -57,7 +64,9 @@ func TestScript(t *testing.T) {
 			"code": scriptCode, "upstream": scriptUpstream, "fault": scriptFault, "once": scriptOnce,
 			"received": scriptReceived, "waits": scriptWaits, "adds-up": scriptAddsUp, "clean": scriptClean,
 			"examples": scriptExamples, "companies": scriptCompanies, "edit": scriptEdit,
-			"keys": scriptKeys,
+			"run-id": scriptRunID, "keys": scriptKeys, "unzip": scriptUnzip, "private": scriptPrivate,
+			"holds": scriptHolds, "valid-json": scriptValidJSON, "yesterday": scriptYesterday,
+			"head-of": scriptHeadOf,
 		},
 	})
 }
@@ -290,23 +299,4 @@ func scriptEdit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
-}
-
-func scriptKeys(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 3, "keys RUN OUTCOME NAME")
-	ts.Check(ts.Exec("campaign", "report", args[0], "--format", "ndjson"))
-	n := 0
-	last := ""
-	for line := range strings.Lines(ts.ReadFile("stdout")) {
-		var l struct{ Outcome, Delivery string }
-		ts.Check(json.Unmarshal([]byte(line), &l))
-		if l.Outcome == args[1] && l.Delivery != last {
-			n++
-			last = l.Delivery
-			ts.Setenv(args[2]+strconv.Itoa(n), l.Delivery)
-		}
-	}
-	if n == 0 {
-		ts.Fatalf("no request of %s is %s", args[0], args[1])
-	}
 }

@@ -4,8 +4,25 @@ import (
 	"time"
 
 	"campaign/internal/campaign"
+	"campaign/internal/schedule"
 )
 
+// opens gives the earliest time, not before now, at which a campaign's requests
+// may start; nil: at any time.
 func opens(policy campaign.Policy, zone *time.Location) func(now time.Time) time.Time {
-	return nil
+	if policy.Window == nil {
+		return nil
+	}
+	return func(now time.Time) time.Time { return schedule.Opens(*policy.Window, zone, now) }
+}
+
+// shutUntil is when the window opens again that is closed now; zero: it is open, or
+// there is none.
+func shutUntil(policy campaign.Policy, zone *time.Location, now time.Time) time.Time {
+	if open := opens(policy, zone); open != nil {
+		if at := open(now); !at.Equal(now) {
+			return at
+		}
+	}
+	return time.Time{}
 }
