@@ -26,7 +26,10 @@ fuzz: ## every fuzz target for a minute
 		done; \
 	done
 
+rate: ## two processes on one account for a minute, one killed on the way: never above the limit, 95 % of it used
+	go test -count=1 -v -run '^TestRateOfProcesses$$' ./internal/runner -rate.seconds 60
+
 golden: ## rewrite the golden files (read the diff before you commit it)
 	go test ./internal/report ./internal/spec -update
 
-.PHONY: help build test check demo bench fuzz golden
+.PHONY: help build test check demo bench fuzz rate golden
