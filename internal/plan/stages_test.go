@@ -262,7 +262,7 @@ func TestStagesHoldTheirEdges(t *testing.T) {
 			checked++
 		}
 	})
-	if checked < 10 {
+	if checked < 10 && !testing.Short() { // short rounds draw too few plans to count on it
 		t.Errorf("only %d plans had several stages", checked)
 	}
 }
