@@ -70,6 +70,9 @@ func told(doing string, err error) error {
 	if !errors.As(err, &code) {
 		return ledger.Because(err, "%s: %v", doing, err)
 	}
+	if code.Code() == codes.SQLITE_IOERR_SHMSIZE { // https://www.sqlite.org/rescode.html: the file beside the log cannot grow
+		return ledger.Because(err, "%s: no space is left on the disk (%v)", doing, err)
+	}
 	switch code.Code() & 0xff {
 	case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
 		return ledger.Because(ledger.ErrDamaged, "%s: the ledger is damaged (%v)", doing, err)
