@@ -132,7 +132,13 @@ func (s *sender) mayResolve(ctx context.Context, run campaign.Run, r resolution)
 	if err != nil || now.HasUnknown() {
 		return err == nil, err
 	}
-	fmt.Fprintf(s.stdout, "%s: nothing is unknown, so nothing was changed\n", (&todo{run: run}).title(s))
+	t := &todo{run: run, counts: survey{Report: now}}
+	fmt.Fprintf(s.stdout, "%s: nothing is unknown, so nothing was changed\n", t.title(s))
+	if now.Complete() {
+		if err := s.lateReport(ctx, t); err != nil {
+			return false, err
+		}
+	}
 	return false, quit(codeOf(now))
 }
 

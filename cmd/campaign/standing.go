@@ -79,7 +79,7 @@ func (s *sender) wantsMore(ctx context.Context, t *todo) (open bool, code int, e
 	switch {
 	case t.run.State == campaign.Cancelled:
 		fmt.Fprintf(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", t.title(s))
-		return false, codeOf(t.counts.Report), nil
+		return false, codeOf(t.counts.Report), s.lateReport(ctx, t)
 	case t.counts.Complete():
 		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", t.title(s), t.run.Began.In(s.decl.Location).Format("2006-01-02 15:04"), report.Verdict(t.counts.Report))
 		return false, codeOf(t.counts.Report), s.lateReport(ctx, t)
@@ -101,13 +101,18 @@ func (s *sender) lookAgain(ctx context.Context, t *todo) error {
 	return err
 }
 
-// lateReport makes up for the report of a complete run whose process died, or
-// could not write, before it was there.
+// lateReport makes up for the report of a run that has ended, where the process
+// that sent, cancelled or took a person's word died, or could not write, before it
+// was there.
 func (s *sender) lateReport(ctx context.Context, t *todo) error {
-	var last struct{ State report.State }
+	var last struct {
+		State                report.State
+		Requests, Recipients campaign.Counts
+	}
+	now := &t.counts.Report
 	dir := report.Dir(filepath.Join(s.data, "reports"), t.run)
 	data, err := os.ReadFile(filepath.Join(dir, "report.json"))
-	if err == nil && json.Unmarshal(data, &last) == nil && last.State == t.counts.State {
+	if err == nil && json.Unmarshal(data, &last) == nil && last.State == now.State && last.Requests == now.Requests && last.Recipients == now.Recipients {
 		t.report = filepath.Join(dir, "report.md")
 		return nil
 	}
