@@ -29,7 +29,10 @@ fuzz: ## every fuzz target for a minute
 rate: ## two processes on one account for a minute, one killed on the way: never above the limit, 95 % of it used
 	go test -count=1 -v -run '^TestRateOfProcesses$$' ./internal/runner -rate.seconds 60
 
+crash: ## a thousand kill -9 of the real binary, over every channel type: nobody lost, nobody doubled; a full disk too
+	go test -count=1 -v -timeout 60m -run '^(TestCrash|TestFullDisk)$$' ./cmd/campaign -crash.kills 1000 $(CRASH)
+
 golden: ## rewrite the golden files (read the diff before you commit it)
 	go test ./internal/report ./internal/spec -update
 
-.PHONY: help build test check demo bench fuzz rate golden
+.PHONY: help build test check demo bench fuzz rate crash golden

@@ -180,8 +180,17 @@ func scriptWaits(ts *testscript.TestScript, neg bool, args []string) {
 
 func scriptAddsUp(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "adds-up DIR")
-	found := 0
-	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(name string, d fs.DirEntry, err error) error {
+	found, err := reportsAddUp(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if found == 0 {
+		ts.Fatalf("no report below %s", args[0])
+	}
+}
+
+// reportsAddUp checks every report.json below a folder, and that recipients.ndjson
+// beside it has a line for everybody. It gives the number of reports.
+func reportsAddUp(dir string) (found int, err error) {
+	return found, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.Name() != "report.json" {
 			return err
 		}
@@ -195,8 +204,7 @@ func scriptAddsUp(ts *testscript.TestScript, neg bool, args []string) {
 			return err
 		}
 		for what, counts := range map[string]map[string]int64{"requests": r.Requests, "recipients": r.Recipients} {
-			sum := counts["accepted"] + counts["rejected"] + counts["unknown"] + counts["deferred"] + counts["skipped"] + counts["pending"]
-			if counts["planned"] != sum || counts["planned"] == 0 {
+			if !balanced(counts) {
 				return fmt.Errorf("%s: %s do not add up: %v", name, what, counts)
 			}
 		}
@@ -214,10 +222,14 @@ func scriptAddsUp(ts *testscript.TestScript, neg bool, args []string) {
 			return fmt.Errorf("%s: %d lines of recipients, planned %d", name, rows, r.Recipients["planned"])
 		}
 		return nil
-	}))
-	if found == 0 {
-		ts.Fatalf("no report below %s", args[0])
-	}
+	})
+}
+
+// balanced reports whether counts of a report add up (design: delivery, the
+// conservation law).
+func balanced(counts map[string]int64) bool {
+	sum := counts["accepted"] + counts["rejected"] + counts["unknown"] + counts["deferred"] + counts["skipped"] + counts["pending"]
+	return counts["planned"] == sum && sum != 0
 }
 
 func scriptClean(ts *testscript.TestScript, neg bool, args []string) {
