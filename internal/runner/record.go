@@ -14,6 +14,15 @@ import (
 // groupLimit bounds a group, so that none waits long for its disk write.
 const groupLimit = 1024
 
+// A disk write costs the same for one entry as for many. While many requests are in
+// flight a group therefore waits a moment for a share of them, which is soon there,
+// rather than keep the disk busy with groups of a few. Alone nobody waits.
+const (
+	gatherShare = 4 // one of so many requests in flight
+	gatherMost  = 64
+	gatherWait  = time.Millisecond
+)
+
 // entry is what a slot hands to the recorder: a settlement, an intent or both,
 // with what the counts need to know of them.
 type entry struct {
@@ -87,20 +96,33 @@ func (r *recorder) work(ctx context.Context) {
 	}
 }
 
-// gather collects everybody who waits now.
+// gather collects everybody who waits now, and who comes in a moment.
 func (r *recorder) gather(e *entry) {
-	for {
-		r.group = append(r.group, e)
-		if len(r.group) >= groupLimit {
-			return
-		}
-		var ok bool
+	r.group = append(r.group, e)
+	var late <-chan time.Time
+	for len(r.group) < groupLimit {
 		select {
-		case e, ok = <-r.in:
+		case e, ok := <-r.in:
 			if !ok {
 				return
 			}
+			r.group = append(r.group, e)
+			continue
 		default:
+		}
+		if len(r.group) >= min(r.inFlight/gatherShare, gatherMost) {
+			return
+		}
+		if late == nil {
+			late = time.After(gatherWait)
+		}
+		select {
+		case e, ok := <-r.in:
+			if !ok {
+				return
+			}
+			r.group = append(r.group, e)
+		case <-late:
 			return
 		}
 	}
