@@ -147,6 +147,7 @@ func (s *sender) store(ctx context.Context, t *todo) error {
 	if now := p.Summary(); digest != t.digest || now.Totals != t.summary.Totals || campaign.HasErrors(now.Problems) {
 		return fail(exitGuard, "%s or a file that it names changed while it was being planned: nothing was sent, run again", t.campaign.File)
 	}
+	t.run.Totals = t.summary.Totals
 	return s.ledger.Open(ctx, run.ID, t.summary.Totals)
 }
 
@@ -208,6 +209,9 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 	}
 	policy := j.campaign.Policy
 	policy.Timeout = j.timeout()
+	if s.standIn == nil { // which keeps all that it received in this process
+		defer boundMemory(t.run.Totals.Requests, j.declared.Limits.Concurrency)()
+	}
 	watch := s.watch(t.run, j.spec.Zone)
 	began := time.Now()
 	limit := s.flags.limit
