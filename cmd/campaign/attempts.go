@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"campaign/internal/campaign"
+	"campaign/internal/runner"
 )
 
 // attempt is one request that went out, or one word about it, as it is shown.
@@ -52,6 +53,9 @@ func (w *past) attempts(ctx context.Context, h *hit, zone *time.Location) ([]att
 		a := &out[at]
 		a.Settled, a.Outcome, a.Status = s.At.In(zone), s.Verdict.Outcome.String(), s.Verdict.Status
 		a.Reason, a.Ref, a.Answer = hide.text(s.Verdict.Reason), hide.text(s.Verdict.Ref), hide.answer(s.Answer)
+		if codeOfReason(s.Verdict.Reason) == runner.NotSent {
+			a.Sent = time.Time{}
+		}
 		if !s.Upstream.IsZero() {
 			a.Upstream = s.Upstream.In(zone)
 		}
@@ -72,8 +76,12 @@ func openAttempt(attempts []attempt, part campaign.Part) int {
 // word reports whether a reason is that of a settlement which no answer stands
 // behind: a person's, that of `unknown: resend`, that of what expired.
 func word(reason string) bool {
+	return slices.Contains([]string{"resolved", "resend", "expired"}, codeOfReason(reason))
+}
+
+func codeOfReason(reason string) string {
 	code, _, _ := strings.Cut(reason, ":")
-	return slices.Contains([]string{"resolved", "resend", "expired"}, code)
+	return code
 }
 
 // covers reports whether recipient number at of a delivery is in a part.

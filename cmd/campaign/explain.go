@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -300,6 +301,6 @@ func (w *lineWriter) attempt(t attempt) {
 	}
 	w.line("%s", text)
 	if t.Answer != "" {
-		w.line("      the upstream said: %s", t.Answer)
+		w.line("      the upstream said: %s", strings.TrimSpace(t.Answer))
 	}
 }

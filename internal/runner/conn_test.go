@@ -247,8 +247,8 @@ func TestGiveUpRacesWithWrites(t *testing.T) {
 		}()
 		m := c.mark()
 		go func() { _, _ = c.Write([]byte("request")) }()
-		notSent := m.giveUp()
-		if arrived := <-got; notSent && arrived > 0 {
+		NotSent := m.giveUp()
+		if arrived := <-got; NotSent && arrived > 0 {
 			t.Fatalf("certainly not sent, and %d bytes arrived", arrived)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 
 // The codes of wire faults: what a Reason begins with.
 const (
-	notSent    = "not-sent"
+	NotSent    = "not-sent" // certainly not one byte of it was written
 	answerLost = "answer-lost"
 )
 
@@ -26,7 +26,7 @@ const (
 // 4): deferred if certainly nothing was sent, else unknown.
 func fault(t Trace, err error, timeout time.Duration) campaign.Verdict {
 	if t.NotSent {
-		return campaign.Verdict{Outcome: campaign.Deferred, Reason: notSent + ": " + cause(err, timeout)}
+		return campaign.Verdict{Outcome: campaign.Deferred, Reason: NotSent + ": " + cause(err, timeout)}
 	}
 	return campaign.Verdict{Outcome: campaign.Unknown, Reason: answerLost + ": " + cause(err, timeout)}
 }

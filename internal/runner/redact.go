@@ -13,8 +13,10 @@ const redactedText = "[redacted]"
 
 // redact takes secrets out of what the upstream said, before the ledger keeps it
 // or anybody sees it: upstreams repeat what they were sent (zqt-msgcenter-send,
-// 返回失败: 401). The request's own secrets are all that can come back.
+// 返回失败: 401). The request's own secrets are all that can come back. The code that
+// a reason begins with is ours and stays, whatever the secrets.
 func (s *slot) redact(token campaign.Secret, v *campaign.Verdict, answer *targets.Answer) {
+	code, said, colon := strings.Cut(v.Reason, ":")
 	hide := func(secret string) {
 		if secret == "" {
 			return
@@ -29,7 +31,7 @@ func (s *slot) redact(token campaign.Secret, v *campaign.Verdict, answer *target
 			if text == "" {
 				continue
 			}
-			v.Reason = strings.ReplaceAll(v.Reason, text, redactedText)
+			said = strings.ReplaceAll(said, text, redactedText)
 			v.Ref = strings.ReplaceAll(v.Ref, text, redactedText)
 			if bytes.Contains(answer.Body, []byte(text)) {
 				answer.Body = bytes.ReplaceAll(answer.Body, []byte(text), []byte(redactedText))
@@ -42,6 +44,9 @@ func (s *slot) redact(token campaign.Secret, v *campaign.Verdict, answer *target
 	}
 	for _, secret := range s.Hide {
 		hide(secret.Reveal())
+	}
+	if colon {
+		v.Reason = code + ":" + said
 	}
 }
 

@@ -22,6 +22,11 @@ func TestRedactTakesSecretsOutOfAnswers(t *testing.T) {
 	if v.Reason != "refused: [redacted] [redacted]" || v.Ref != "x-[redacted]" {
 		t.Errorf("the verdict is kept as %+v", v)
 	}
+	v = campaign.Verdict{Reason: "answer-lost: t"}
+	s.redact(campaign.NewSecret("t"), &v, &answer)
+	if v.Reason != "answer-lost: [redacted]" {
+		t.Errorf("the reason is kept as %s", v.Reason)
+	}
 	same := targets.Answer{Body: []byte("taken")}
 	v = campaign.Verdict{Reason: "r", Ref: "ref"}
 	s.redact(campaign.Secret{}, &v, &same)

@@ -216,6 +216,6 @@ func (s *slot) unsent(t *task, err error) {
 		}
 	}
 	t.attempts--
-	s.settle(t, campaign.Verdict{Outcome: campaign.Deferred, Reason: notSent + ": " + reason}, targets.Answer{}, Trace{})
+	s.settle(t, campaign.Verdict{Outcome: campaign.Deferred, Reason: NotSent + ": " + reason}, targets.Answer{}, Trace{})
 	s.again(t, time.Time{})
 }
