@@ -36,7 +36,7 @@ type process struct {
 const patience = 2 * time.Minute
 
 // startCampaign starts `campaign ARG…` in a project. It may reach loopback only.
-func startCampaign(t *testing.T, dir string, args ...string) *process {
+func startCampaign(t testing.TB, dir string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command("campaign", args...), began: time.Now(), done: make(chan struct{})}
 	p.cmd.Dir = dir
@@ -60,7 +60,7 @@ func startCampaign(t *testing.T, dir string, args ...string) *process {
 func (p *process) kill() { _ = p.cmd.Process.Kill() }
 
 // wait gives the exit code; -1: it was killed.
-func (p *process) wait(t *testing.T) int {
+func (p *process) wait(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -76,7 +76,7 @@ func (p *process) wait(t *testing.T) int {
 }
 
 // runCampaign is startCampaign to its end; the exit code must be one of codes.
-func runCampaign(t *testing.T, dir string, codes []int, args ...string) *process {
+func runCampaign(t testing.TB, dir string, codes []int, args ...string) *process {
 	t.Helper()
 	p := startCampaign(t, dir, args...)
 	p.wants(t, codes...)
@@ -84,7 +84,7 @@ func runCampaign(t *testing.T, dir string, codes []int, args ...string) *process
 }
 
 // wants waits for an end of its own with one of the exit codes.
-func (p *process) wants(t *testing.T, codes ...int) int {
+func (p *process) wants(t testing.TB, codes ...int) int {
 	t.Helper()
 	got := p.wait(t)
 	for _, code := range codes {
@@ -104,7 +104,7 @@ type upstreamProcess struct {
 	file string // the record, a line for each accepted request
 }
 
-func startUpstream(t *testing.T, faults ...string) *upstreamProcess {
+func startUpstream(t testing.TB, faults ...string) *upstreamProcess {
 	t.Helper()
 	u := &upstreamProcess{file: filepath.Join(t.TempDir(), "record.ndjson")}
 	args := []string{"sandbox", "--listen", "127.0.0.1:0", "--record", u.file}
@@ -136,7 +136,7 @@ func (u *upstreamProcess) stop() {
 }
 
 // get reads a control page.
-func (u *upstreamProcess) get(t *testing.T, page string) []byte {
+func (u *upstreamProcess) get(t testing.TB, page string) []byte {
 	t.Helper()
 	r, err := http.Get(u.url + "/_sandbox/" + page)
 	if err != nil {
@@ -152,7 +152,7 @@ func (u *upstreamProcess) get(t *testing.T, page string) []byte {
 
 // accepted is the sandbox's record, once nothing is under way any more: requests
 // of a process that was killed may still be accepted after it.
-func (u *upstreamProcess) accepted(t *testing.T) []sandbox.Request {
+func (u *upstreamProcess) accepted(t testing.TB) []sandbox.Request {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		var s sandbox.Summary
@@ -174,7 +174,7 @@ func (u *upstreamProcess) accepted(t *testing.T) []sandbox.Request {
 }
 
 // fired is how many requests met a fault that may lose an answer.
-func (u *upstreamProcess) fired(t *testing.T) int {
+func (u *upstreamProcess) fired(t testing.TB) int {
 	t.Helper()
 	var faults []struct {
 		Fault struct{ Kind string }
@@ -262,7 +262,7 @@ func (p *process) killed() bool {
 
 // writeProject writes the files of a project whose accounts are at the sandbox;
 // limits are those of each.
-func writeProject(t *testing.T, dir, url, limits string) {
+func writeProject(t testing.TB, dir, url, limits string) {
 	t.Helper()
 	writeText(t, filepath.Join(dir, "targets.yaml"), fmt.Sprintf(`version: 1
 project: crash-0001
@@ -284,7 +284,7 @@ targets:
 `, url, limits))
 }
 
-func writeText(t *testing.T, file, text string) {
+func writeText(t testing.TB, file, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
@@ -296,7 +296,7 @@ func writeText(t *testing.T, file, text string) {
 
 // letterTo writes a campaign file, and its recipients beside it, and gives the ids
 // of those as reports and the sandbox name them. The ids of two campaigns differ.
-func letterTo(t *testing.T, dir, name, channel string, people, batch, first int) []string {
+func letterTo(t testing.TB, dir, name, channel string, people, batch, first int) []string {
 	t.Helper()
 	ids := make([]string, people)
 	recipients := "{groups: [%s], groups_disjoint: true}"
