@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"campaign/internal/campaign"
+	"campaign/internal/recipients"
 	"campaign/internal/targets"
 )
 
@@ -96,6 +98,28 @@ func (p *Plan) noColumn(name string, header []string) campaign.Diagnostic {
 	}
 	return p.at(campaign.Problem{Pointer: "/recipients/list", Rule: "missing-column", Message: message,
 		Hint: fmt.Sprintf("give each recipient a key %s", name)})
+}
+
+// otherHeader says which row has the columns that the header lacks, if one of the
+// file's first rows does.
+func (p *Plan) otherHeader(ctx context.Context, source recipients.Source, header []string, ds []campaign.Diagnostic) []campaign.Diagnostic {
+	peeker, ok := source.(recipients.Peeker)
+	if !ok || !slices.ContainsFunc(ds, func(d campaign.Diagnostic) bool { return d.Rule == "missing-column" }) {
+		return ds
+	}
+	wanted := slices.Collect(maps.Values(p.spec.Campaign.Recipients.Columns))
+	for _, f := range p.spec.Layout.Fields {
+		if _, mapped := p.spec.Campaign.Recipients.Columns[f.Name]; !mapped {
+			wanted = append(wanted, f.Name)
+		}
+	}
+	row := recipients.FindHeader(peeker.Peek(ctx, 30), header, wanted)
+	for i := range ds {
+		if row > 0 && ds[i].Rule == "missing-column" {
+			ds[i].Hint = fmt.Sprintf("row %d looks like the header: say header_row: %d", row, row)
+		}
+	}
+	return ds
 }
 
 // columnOf gives the run's column that a variable is read from, as messages name

@@ -27,7 +27,7 @@ type outcome struct {
 func (o *outcome) add(d campaign.Diagnostic) { o.rules = append(o.rules, d.Rule) }
 
 func readAll(t *testing.T, text []byte, l limits) outcome {
-	c := &csvFile{fsys: fstest.MapFS{"r.csv": {Data: text}}, path: "r.csv", limits: l}
+	c := csvIn(fstest.MapFS{"r.csv": {Data: text}}, ",").limited(l)
 	var o outcome
 	columns, ds, err := c.Columns(t.Context())
 	if err != nil {
@@ -144,6 +144,8 @@ func FuzzCSV(f *testing.F) {
 			t.Fatalf("taken for well-formed: %+v", got)
 		case !ok || !utf8.Valid(text) || bytes.ContainsAny(text, "\x00\x03"):
 			return
+		case slices.Contains(got.rules, ruleNotHeader): // encoding/csv looks for no title
+			return
 		case len(want) == 0:
 			if !slices.Equal(got.rules, []string{ruleNoHeader}) {
 				t.Fatalf("no records, but %+v", got)
@@ -155,6 +157,9 @@ func FuzzCSV(f *testing.F) {
 		for i, name := range want[0] {
 			want[0][i] = strings.TrimSpace(name)
 		}
+		for n := len(want[0]); n > 1 && want[0][n-1] == ""; n-- {
+			want[0] = want[0][:n-1]
+		}
 		if !slices.Equal(want[0], got.columns) {
 			t.Fatalf("columns %q, want %q", got.columns, want[0])
 		}
@@ -162,6 +167,9 @@ func FuzzCSV(f *testing.F) {
 			t.Fatalf("lines %d, want %d", got.lines, lines[1:])
 		}
 		for i, record := range want[1:] {
+			for n := len(record); n > len(got.columns) && strings.Trim(record[n-1], " \t\u3000") == ""; n-- {
+				record = record[:n-1]
+			}
 			if len(record) != len(got.columns) {
 				record = nil
 			}
