@@ -31,20 +31,22 @@ func (p *Plan) prepareLookup(ctx context.Context, list recipients.Source, header
 	if h, ok := p.spec.Campaign.Recipients.Columns[l.Key]; ok {
 		here = h
 	}
-	missing := func(at, file, name string, header []string) {
+	wanted := append(slices.Collect(maps.Values(l.Take)), l.Key)
+	missing := func(at, file, name string, header, wanted []string) {
 		ds = append(ds, p.at(campaign.Problem{Pointer: at, Rule: "missing-column",
-			Message: fmt.Sprintf("%s has no column %q", file, name), Hint: didYouMean(name, header, "%q")}))
+			Message: fmt.Sprintf("%s has no column %q", file, name), Hint: meantColumn(name, header, wanted)}))
 	}
 	if p.join.Key = slices.Index(header, here); p.join.Key < 0 {
-		missing("/recipients/lookup/key", p.recipientsFile(), here, header)
+		missing("/recipients/lookup/key", p.recipientsFile(), here, header, p.wanted())
+		ds = otherHeader(ctx, list, header, p.wanted(), ds)
 	}
 	if p.join.DirectoryKey = slices.Index(there, l.Key); p.join.DirectoryKey < 0 {
-		missing("/recipients/lookup/key", l.File, l.Key, there)
+		missing("/recipients/lookup/key", l.File, l.Key, there, wanted)
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Take)) {
 		at := slices.Index(there, l.Take[name])
 		if at < 0 {
-			missing(pointer("/recipients/lookup/take", name), l.File, l.Take[name], there)
+			missing(pointer("/recipients/lookup/take", name), l.File, l.Take[name], there, wanted)
 		}
 		if slices.Contains(header[:p.join.Width], name) {
 			ds = append(ds, p.at(campaign.Problem{Pointer: pointer("/recipients/lookup/take", name), Key: true, Rule: "duplicate-variable",

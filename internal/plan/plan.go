@@ -168,7 +168,10 @@ func (p *Plan) readHeader(ctx context.Context) ([]campaign.Diagnostic, error) {
 		}
 	}
 	t, more := p.layOut(header)
-	ds = append(ds, p.otherHeader(ctx, source, header, more)...)
+	ds = append(ds, otherHeader(ctx, source, header, p.wanted(), more)...)
+	if slices.ContainsFunc(ds, isMissing) && !slices.ContainsFunc(p.wanted(), func(name string) bool { return slices.Contains(header, name) }) {
+		return ds, nil // what follows would show the header, which may be people's data
+	}
 	return append(ds, p.bind(t, ds)...), nil
 }
 

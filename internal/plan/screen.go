@@ -302,7 +302,7 @@ func missingColumns(l *list, header []string) (ds []campaign.Diagnostic) {
 	for _, name := range slices.Sorted(maps.Keys(l.Columns)) {
 		if !slices.Contains(header, l.Columns[name]) {
 			ds = append(ds, campaign.Diagnostic{File: l.File, Line: 1, Rule: "missing-column",
-				Message: fmt.Sprintf("there is no column %q for %s", l.Columns[name], name), Hint: didYouMean(l.Columns[name], header, "%q")})
+				Message: fmt.Sprintf("there is no column %q for %s", l.Columns[name], name), Hint: meantColumn(l.Columns[name], header, slices.Collect(maps.Values(l.Columns)))})
 		}
 	}
 	return ds

@@ -97,8 +97,11 @@ func (c *csvFile) Rows(ctx context.Context) iter.Seq2[Row, error] {
 				yieldAll(c.checkStop(ctx, s), yield)
 				return
 			}
+			if err == nil && d == nil {
+				d = repeated(c.path, row, names)
+			}
 			if d != nil {
-				err = *d
+				row.Cells, err = nil, *d
 			}
 			if !yield(row, err) || err != nil && d == nil {
 				return

@@ -15,6 +15,7 @@ const (
 	ruleDuplicate      = "duplicate-header"
 	ruleTooManyColumns = "too-many-columns"
 	ruleNotHeader      = "not-the-header"
+	ruleRepeatedHeader = "repeated-header"
 	ruleNoStop         = "stop-not-found"
 	ruleAfterStop      = "rows-after-stop"
 )
@@ -137,6 +138,18 @@ func tooManyColumns(file string, line, columns int) *campaign.Diagnostic {
 		Message: fmt.Sprintf("the header has %d columns, more than %d", columns, maxColumns)}
 }
 
+// repeated says that a row has the names of the columns once more, as where files
+// were put together.
+func repeated(file string, row Row, names []string) *campaign.Diagnostic {
+	for i, name := range names {
+		if strings.TrimSpace(row.Cells[i]) != name {
+			return nil
+		}
+	}
+	return &campaign.Diagnostic{File: file, Line: row.Line, Rule: ruleRepeatedHeader,
+		Message: fmt.Sprintf("%s: the header stands here once more", row.Where(-1)), Hint: "delete the row"}
+}
+
 // noStop is for a list whose end was said and is not there.
 func noStop(file string) campaign.Diagnostic {
 	return campaign.Diagnostic{File: file, Rule: ruleNoStop,
@@ -155,7 +168,7 @@ type stopped struct {
 }
 
 func (s *stopped) after(row Row) {
-	if n := filled(row.Cells); n > 1 && 2*n >= s.columns {
+	if n := filled(row.Cells); n > 1 && 2*n > s.columns {
 		if s.rows++; s.rows == 1 {
 			s.first = row.Row
 		}
@@ -167,6 +180,6 @@ func (s *stopped) warning() []campaign.Diagnostic {
 		return nil
 	}
 	return []campaign.Diagnostic{{File: s.file, Line: s.line, Rule: ruleAfterStop, Warning: true,
-		Message: fmt.Sprintf("the list ends here as stop_at says; below are %d rows that look like more of it, the first is row %d", s.rows, s.first),
+		Message: fmt.Sprintf("the list ends here as stop_at says, but rows below look like more of it: %d, the first is row %d", s.rows, s.first),
 		Hint:    "nobody in them is reached: check that the list is whole"}}
 }

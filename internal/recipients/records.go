@@ -68,6 +68,10 @@ func (r *records) Columns(ctx context.Context) ([]string, []campaign.Diagnostic,
 	var columns []string
 	var ds []campaign.Diagnostic
 	err := r.each(ctx, func(rec item, values []value, d *campaign.Diagnostic) bool {
+		if d != nil && rec.number == 0 && len(columns) == 0 { // it is no list
+			ds = append(ds, *d)
+			return false
+		}
 		for _, v := range values {
 			if _, ok := index[v.name]; ok {
 				continue

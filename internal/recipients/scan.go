@@ -309,7 +309,7 @@ func (s *scanner) miscounted(n int) *campaign.Diagnostic {
 	line, col, rule, hint := s.beginLine, 0, ruleRowTooShort, ""
 	if n > s.columns {
 		line, col = s.placeOfCell(s.columns)
-		rule, hint = ruleRowTooLong, fmt.Sprintf("put cells that contain a %s into double quotes", nameOf(s.sep))
+		rule, hint = ruleRowTooLong, fmt.Sprintf("put cells that contain a %s into double quotes; a column that is meant needs a name in the header", nameOf(s.sep))
 	}
 	return s.diagnostic(line, col, rule, hint, "the row has %d cells, the header has %d", n, s.columns)
 }

@@ -59,7 +59,7 @@ func (x *xlsxFile) Rows(ctx context.Context) iter.Seq2[Row, error] {
 			yieldAll(ds, yield)
 			return
 		}
-		w := walk{book: b, columns: len(names), stop: Plain(x.sheet.StopAt)}
+		w := walk{book: b, names: names, columns: len(names), stop: Plain(x.sheet.StopAt)}
 		for {
 			if err := ctx.Err(); err != nil {
 				yield(Row{}, err)
@@ -121,8 +121,10 @@ func (x *xlsxFile) header(ctx context.Context) (*book, []string, []campaign.Diag
 		return b, nil, append(ds, b.in(*blankHeader(x.path, int(number), number))), nil
 	}
 	h := header{file: x.path, row: row, names: row.Cells, place: row.Place}
-	if d := b.mergedNames(&h); d != nil {
-		return b, nil, append(ds, *d), nil
+	if number > 0 || filled(h.names) > 1 { // else it is a title, which is looked at below
+		if d := b.mergedNames(&h); d != nil {
+			return b, nil, append(ds, *d), nil
+		}
 	}
 	ds = append(ds, h.check()...)
 	if number == 0 && len(h.names) == 1 {
@@ -336,6 +338,7 @@ func (b *book) in(d campaign.Diagnostic) campaign.Diagnostic {
 // walk reads rows below the header.
 type walk struct {
 	book    *book
+	names   []string
 	columns int
 	stop    string
 	stopped bool
@@ -359,6 +362,10 @@ func (w *walk) next() (Row, error) {
 			Hint:    "name its column in the header, or empty the cell"}
 	}
 	row.Cells = append(slices.Grow(cells[:min(len(cells), w.columns)], w.columns), make([]string, w.columns-min(len(cells), w.columns))...)
+	if d := repeated(w.book.path, row, w.names); d != nil {
+		row.Cells = nil
+		return row, *d
+	}
 	return row, nil
 }
 
@@ -392,7 +399,7 @@ func (w *walk) end(ctx context.Context) (ds []campaign.Diagnostic) {
 	}
 	if b.hidden > 0 {
 		ds = append(ds, b.in(campaign.Diagnostic{File: b.path, Line: int(b.firstHidden), Rule: ruleHiddenRows, Warning: true,
-			Message: fmt.Sprintf("%d rows are hidden, by a filter or by hand, and are read like the others; the first is row %d", b.hidden, b.firstHidden),
+			Message: fmt.Sprintf("hidden rows (by a filter, or by hand) are read like the others: %d, the first is row %d", b.hidden, b.firstHidden),
 			Hint:    "delete the rows that are not meant, or copy the visible ones to another sheet"}))
 	}
 	return ds

@@ -60,7 +60,7 @@ func (e *entrySplitter) next() (item, *campaign.Diagnostic, error) {
 		case kind == entry && r.line == 0:
 			r.line = e.s.line - 1
 		case kind == entry:
-			e.held = bytes.Clone(line)
+			e.held = append(bytes.Clone(line), '\n')
 		}
 		if e.held != nil {
 			break
