@@ -20,7 +20,9 @@ func looking(list, directory string, change func(*Spec)) Spec {
 	spec.Campaign.Recipients.Lookup = &campaign.Lookup{File: "d.csv", Key: "code",
 		Take: map[string]string{"userid": "用户ID", "orgid": "企业ID", "phone": "电话"}}
 	fsys := fstest.MapFS{"r.csv": {Data: []byte(list)}, "d.csv": {Data: []byte(directory)}, "out.csv": {Data: []byte("userid\nu-2\n")}}
-	spec.Open = func(name string, sheet campaign.Sheet) (recipients.Source, error) { return recipients.Open(fsys, name, sheet) }
+	spec.Open = func(name string, sheet campaign.Sheet) (recipients.Source, error) {
+		return recipients.Open(fsys, name, sheet)
+	}
 	if change != nil {
 		change(&spec)
 	}

@@ -75,13 +75,13 @@ func TestEveryTextOfARow(t *testing.T) {
 }
 
 func TestProblemsAreCapped(t *testing.T) {
-	p := mustNew(t, base("userid,orgid\n"+strings.Repeat(",1\n", 500), "x"))
+	p := mustNew(t, base("userid,orgid\n"+strings.Repeat(",1\n", 4260), "x"))
 	collectBlocks(t, p)
 	s := p.Summary()
-	if first := s.Problems[0]; first.Line != 0 || first.Message != "500 problems of this kind, the first 50 of them below" {
+	if first := s.Problems[0]; first.Line != 0 || first.Stands != 4210 || first.Message != "4,260 problems of this kind: the first 50 are listed, and 4,210 more are not" {
 		t.Errorf("the number is not told: %+v", first)
 	}
-	if len(s.Problems) != problemsPerRule+1 || s.Counts["empty-required"] != 500 || s.Invalid != 500 {
+	if len(s.Problems) != problemsPerRule+1 || s.Counts["empty-required"] != 4260 || s.Invalid != 4260 {
 		t.Errorf("%d kept, %v counted, %d invalid", len(s.Problems), s.Counts, s.Invalid)
 	}
 }

@@ -141,7 +141,7 @@ func (s *screen) keys() func(*chunk) {
 			}
 			for _, kind := range s.kinds {
 				if counts {
-					c.keys = appendKey(c.keys, kind, cells)
+					c.keys = appendKey(c.keys, kind, cells, len(s.plan.spec.Layout.Fields))
 				}
 				c.ends = append(c.ends, len(c.keys))
 			}
@@ -149,8 +149,9 @@ func (s *screen) keys() func(*chunk) {
 	}
 }
 
-// appendKey appends the key of the given cells, or nothing when all are empty.
-func appendKey(dst []byte, at []int, cells []string) []byte {
+// appendKey appends the key of the given cells in their plain form, which the
+// first cells, those of fields, have; or nothing when all are empty.
+func appendKey(dst []byte, at []int, cells []string, fields int) []byte {
 	empty := true
 	for _, i := range at {
 		empty = empty && blank(cells[i])
@@ -159,7 +160,10 @@ func appendKey(dst []byte, at []int, cells []string) []byte {
 		return dst
 	}
 	for _, i := range at {
-		v := recipients.Plain(cells[i])
+		v := cells[i]
+		if i >= fields {
+			v = recipients.Plain(v)
+		}
 		dst = binary.AppendUvarint(dst, uint64(len(v)))
 		dst = append(dst, v...)
 	}
@@ -204,7 +208,7 @@ func (s *screen) exclude(ctx context.Context, screener recipients.Screener, numb
 		if !s.values(l, row, kind, values) {
 			continue
 		}
-		key = appendKey(key[:0], kind, values)
+		key = appendKey(key[:0], kind, values, len(values)) // values has them plain
 		if err := screener.Exclude(number, l.kind, key); err != nil {
 			return err
 		}

@@ -40,6 +40,7 @@ type sheetFacts struct {
 	part    *zip.File
 	lastRow int64  // that it has
 	merged  []area // cells near the top that are merged
+	exact   bool   // what cells show is all there is to know: no number is kept in scientific notation
 }
 
 // area is a range of cells, columns from 0 and rows from 1.
@@ -127,7 +128,7 @@ func partName(name string) string {
 
 func (x *xlsxFile) scanSheet(ctx context.Context, facts *sheetFacts) error {
 	s, err := x.scan(ctx, facts.part, "row")
-	facts.lastRow, facts.merged = s.lastRow, s.merged
+	facts.lastRow, facts.merged, facts.exact = s.lastRow, s.merged, !s.scientific
 	if err == nil && !s.closed {
 		err = badWorkbook(x.path, fmt.Sprintf("sheet %q is cut off", facts.name))
 	}
@@ -235,6 +236,8 @@ type scanned struct {
 	lastRow int64 // their greatest number
 	closed  bool  // all its rows have come
 	merged  []area
+	// scientific: a cell is a number in scientific notation.
+	scientific bool
 }
 
 // scan passes over a part without taking it apart: it finds the beginnings of
@@ -250,7 +253,7 @@ func (x *xlsxFile) scan(ctx context.Context, part *zip.File, element string) (s 
 	in := bufio.NewReaderSize(r, 64<<10)
 	since, sinceTag := 0, 0
 	var tag []byte
-	inTag := false
+	inTag, inValue := false, false
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return s, ctx.Err()
@@ -267,6 +270,9 @@ func (x *xlsxFile) scan(ctx context.Context, part *zip.File, element string) (s 
 			return s, campaign.Diagnostic{File: x.path, Rule: rulePackedTooTightly,
 				Message: fmt.Sprintf("the workbook has a row or a text of more than %d MiB", mostElement>>20), Hint: "save the list as CSV to see what it holds"}
 		}
+		if inValue && !inTag && len(piece) < 32 {
+			s.scientific = s.scientific || bytes.ContainsAny(piece, "eE") && scientific.Match(bytes.TrimRight(piece, "<"))
+		}
 		if inTag && len(tag) < 256 {
 			tag = append(tag, piece[:min(len(piece), 256)]...)
 		}
@@ -279,7 +285,9 @@ func (x *xlsxFile) scan(ctx context.Context, part *zip.File, element string) (s 
 			return s, badWorkbook(x.path, "the workbook is damaged or cut off")
 		}
 		if inTag {
-			switch name := tagName(tag); {
+			name := tagName(tag)
+			inValue = name == "v"
+			switch {
 			case name == element:
 				since = 0
 				s.count++

@@ -156,8 +156,8 @@ func (x *xlsxFile) begin(ctx context.Context) (*book, []campaign.Diagnostic, err
 	return b, nil, err
 }
 
-// book is an open workbook at a sheet. Its rows are read twice at the same time:
-// as they are shown, and as they are kept.
+// book is an open workbook at a sheet. Where it matters its rows are read twice at
+// the same time: as they are shown, and as they are kept.
 type book struct {
 	path  string
 	form  *Form
@@ -165,7 +165,7 @@ type book struct {
 	dir   string // of the temporary files
 	facts sheetFacts
 	shown *excelize.Rows
-	kept  *excelize.Rows
+	kept  *excelize.Rows // nil: as shown
 	row   int64
 	above []Row // the header, as far as merged cells matter
 
@@ -210,7 +210,7 @@ func (b *book) open(parts []*zip.File) (err error) {
 	if err == nil {
 		b.shown, err = b.file.Rows(b.form.Sheet)
 	}
-	if err == nil {
+	if err == nil && !b.facts.exact {
 		b.kept, err = b.file.Rows(b.form.Sheet)
 	}
 	if err != nil {
@@ -231,7 +231,7 @@ func (b *book) Close() error {
 	var errs []error
 	for _, rows := range []*excelize.Rows{b.shown, b.kept} {
 		if rows != nil {
-			errs = append(errs, rows.Close())
+			rows.Close() // its error is that of reading, which was said
 		}
 	}
 	if b.file != nil {
@@ -249,11 +249,11 @@ func (b *book) Close() error {
 // next gives the next row that is not blank, with as many cells as it has; io.EOF
 // behind the last one.
 func (b *book) next() (Row, error) {
-	for b.shown.Next() && b.kept.Next() {
+	for b.shown.Next() && (b.kept == nil || b.kept.Next()) {
 		b.row++
 		hidden := b.shown.GetRowOpts().Hidden
 		shown, err := b.shown.Columns()
-		if err == nil {
+		if err == nil && b.kept != nil {
 			var kept []string
 			if kept, err = b.kept.Columns(excelize.Options{RawCellValue: true}); err == nil {
 				exact(shown, kept)
