@@ -67,7 +67,13 @@ func TestCorpus(t *testing.T) {
 				return recipients.Open(fsys, name, sheet)
 			}
 			fmt.Fprintf(&told, "== %s%s\n", e.Name(), keys(sheet))
+			from := told.Len()
 			tell(t, &told, mustNew(t, spec))
+			spec.Workers = 4
+			var many bytes.Buffer
+			if tell(t, &many, mustNew(t, spec)); !bytes.Equal(many.Bytes(), told.Bytes()[from:]) {
+				t.Errorf("%s: with 4 workers:\n%s", e.Name(), cmp.Diff(told.String()[from:], many.String()))
+			}
 		}
 	}
 	const golden = "testdata/corpus.txt"

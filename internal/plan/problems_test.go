@@ -310,3 +310,22 @@ func TestTemplatePlaces(t *testing.T) {
 		}
 	}
 }
+
+// TestFormulaErrors: what a spreadsheet shows of a formula without a result is
+// never sent, nor is a function of it; a text of the campaign's own may say it.
+func TestFormulaErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"{{ .company }}":                     "r.csv:2:3: row 2: content/t0: .company holds the error of a formula, as #N/A [formula-error]",
+		"{{ .company | default \"x\" }}":     "r.csv:2:3: row 2: content/t0: .company holds the error of a formula, as #N/A [formula-error]",
+		"{{ if .company }}{{ .n }}{{ end }}": "",
+		"#N/A {{ .n }}":                      "",
+	} {
+		var got string
+		for _, d := range problems(t, base("userid,company,n\na,#N/A,#1\n", text)) {
+			got += d.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}

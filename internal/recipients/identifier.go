@@ -57,10 +57,16 @@ func Mangled(id string) (complaint, hint string) {
 		return "is a number in scientific notation (as 1.38E+10), which a spreadsheet has made of an id", asText
 	case fraction.MatchString(id):
 		return "is a number with decimal places (as 123.0), which a spreadsheet or program has made of an id", "format the column as text and write the ids without them"
-	case sheetError.MatchString(id):
+	case IsFormulaError(id):
 		return "holds the error of a formula", "correct the formula, then save the values"
 	}
 	return "", ""
+}
+
+// IsFormulaError reports whether a cell holds what a spreadsheet shows of a formula
+// that has no result, as #N/A.
+func IsFormulaError(cell string) bool {
+	return strings.HasPrefix(cell, "#") && sheetError.MatchString(cell)
 }
 
 // numeric is id if it has only characters of numbers, else empty.
