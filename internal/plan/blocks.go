@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"campaign/internal/campaign"
+	"campaign/internal/recipients"
 )
 
 // Blocks yields the plan in order. It is lazy: nothing is read before, and what
@@ -61,9 +62,14 @@ func (p *Plan) run(ctx context.Context, emit func(campaign.Block) bool) (stopped
 
 // rows plans a source: one pass to screen and count it, one to plan.
 func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
-	var source rows = p.source
+	var source recipients.Rows = p.source
+	if recipients.IsSlow(p.source) {
+		held := recipients.Hold(p.source, recipients.Options{TempDir: p.spec.TempDir})
+		defer func() { err = errors.Join(err, held.Close()) }()
+		source = held
+	}
 	if p.spec.Campaign.Recipients.Lookup != nil {
-		joined, err := p.joinDirectory(ctx)
+		joined, err := p.joinDirectory(ctx, source)
 		if err != nil {
 			return err
 		}

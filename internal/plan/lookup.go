@@ -25,7 +25,7 @@ func (p *Plan) prepareLookup(ctx context.Context, list recipients.Source, header
 	if campaign.HasErrors(ds) {
 		return nil, ds, nil
 	}
-	p.join = recipients.Join{List: list, Directory: directory, ListFile: p.recipientsFile(), DirectoryFile: l.File,
+	p.join = recipients.Join{Directory: directory, ListFile: p.recipientsFile(), DirectoryFile: l.File,
 		Name: l.Key, Width: len(header), Optional: l.Skip}
 	here := l.Key
 	if h, ok := p.spec.Campaign.Recipients.Columns[l.Key]; ok {
@@ -59,7 +59,8 @@ func (p *Plan) prepareLookup(ctx context.Context, list recipients.Source, header
 }
 
 // joinDirectory reads list and directory. The caller closes what it gives.
-func (p *Plan) joinDirectory(ctx context.Context) (*recipients.Joined, error) {
+func (p *Plan) joinDirectory(ctx context.Context, list recipients.Rows) (*recipients.Joined, error) {
+	p.join.List = list
 	joined, err := p.join.Open(ctx, recipients.Options{TempDir: p.spec.TempDir}, p.summary.problem)
 	if err != nil {
 		return nil, fmt.Errorf("look up the recipients of %s: %w", p.recipientsFile(), err)

@@ -48,15 +48,10 @@ func (c *chunk) bad(row int64, d campaign.Diagnostic) {
 	c.entries = append(c.entries, entry{row: row, problems: []campaign.Diagnostic{d}, from: -1})
 }
 
-// rows is what a pass reads: a recipients.Source, or one joined with a directory.
-type rows interface {
-	Rows(ctx context.Context) iter.Seq2[recipients.Row, error]
-}
-
 // pass reads a source once: its rows in chunks, each worked on by any of
 // several workers and then collected in order.
 type pass struct {
-	source rows
+	source recipients.Rows
 	left   iter.Seq2[recipients.Left, error] // rows that screening leaves out; nil: none
 	worker func() func(*chunk)               // makes the work of one worker
 	// collect is called in the order of rows; it reports whether to go on.

@@ -54,14 +54,14 @@ type screen struct {
 	table  *table
 	kinds  [][]int // columns of the run that a key is made of; the first is the dedupe key
 	dedupe bool
-	source rows
+	source recipients.Rows
 	rows   int64 // that are sent to unless they are left out
 }
 
 // screening runs the first pass and finds where the stages end. Both results are
 // nil when nothing can leave a row out and no stage asks how many there are. The
 // caller closes the screener.
-func (p *Plan) screening(ctx context.Context, source rows, b *batcher) (recipients.Screener, recipients.Screening, error) {
+func (p *Plan) screening(ctx context.Context, source recipients.Rows, b *batcher) (recipients.Screener, recipients.Screening, error) {
 	s := &screen{plan: p, table: p.table, source: source, kinds: [][]int{p.table.identity}, dedupe: len(p.table.identity) > 0}
 	lists, stages := p.lists(), p.stages()
 	shares := slices.ContainsFunc(stages, func(s campaign.Stage) bool { return s.Upto == 0 })

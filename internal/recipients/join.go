@@ -27,7 +27,7 @@ const (
 // of SHA-256. Both may be larger than memory: keys are sorted, and what is taken
 // from the directory is kept, in temporary files.
 type Join struct {
-	List, Directory         Source
+	List, Directory         Rows
 	ListFile, DirectoryFile string
 	Name                    string // of the key's column, for messages
 	Width                   int    // cells of a row of List

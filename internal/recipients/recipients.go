@@ -75,6 +75,11 @@ func columnName(i int) string {
 	return name
 }
 
+// Rows are read from the beginning each time.
+type Rows interface {
+	Rows(ctx context.Context) iter.Seq2[Row, error]
+}
+
 // Source is a list of recipients that can be read again and again. It holds no
 // more than a buffer of it in memory.
 type Source interface {

@@ -212,12 +212,17 @@ func (r *records) cells(rec item, values []value) ([]string, *campaign.Diagnosti
 	for _, v := range values {
 		i, ok := r.index[v.name]
 		if !ok {
-			return nil, &campaign.Diagnostic{File: r.path, Line: rec.line, Rule: ruleChanged,
-				Message: fmt.Sprintf("record %d has a name that was not there when the file was read first", rec.number), Hint: "nobody must write the file while it is read"}
+			d := changed(r.path, rec.line, fmt.Sprintf("record %d has a name that was not there when the file was read first", rec.number))
+			return nil, &d
 		}
 		cells[i] = v.text
 	}
 	return cells, nil
+}
+
+// changed is for a file that somebody writes while it is read.
+func changed(file string, line int, message string) campaign.Diagnostic {
+	return campaign.Diagnostic{File: file, Line: line, Rule: ruleChanged, Message: message, Hint: "try again when nobody writes the file"}
 }
 
 func (r *records) Digest(ctx context.Context) (string, error) { return digestRows(ctx, r) }

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -32,14 +33,24 @@ const (
 type xlsxFile struct {
 	textFile
 	sheet campaign.Sheet
+
+	columns []string // after the first reading: finding them reads all texts of the workbook
+	found   []campaign.Diagnostic
 }
 
-func openXLSX(f textFile, sheet campaign.Sheet) Source { return &xlsxFile{f, sheet} }
+func openXLSX(f textFile, sheet campaign.Sheet) Source { return &xlsxFile{textFile: f, sheet: sheet} }
 
+// Columns reads the workbook when it is called first.
 func (x *xlsxFile) Columns(ctx context.Context) ([]string, []campaign.Diagnostic, error) {
+	if x.columns != nil {
+		return slices.Clone(x.columns), slices.Clone(x.found), ctx.Err()
+	}
 	b, names, ds, err := x.header(ctx)
 	if b != nil {
 		err = errors.Join(err, b.Close())
+	}
+	if err == nil {
+		x.columns, x.found = slices.Clone(names), slices.Clone(ds)
 	}
 	return names, ds, err
 }
@@ -56,6 +67,10 @@ func (x *xlsxFile) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		}
 		if names == nil {
 			yieldAll(ds, yield)
+			return
+		}
+		if x.columns != nil && !slices.Equal(names, x.columns) {
+			yieldAll([]campaign.Diagnostic{changed(x.path, 0, "the header is another one than when the file was read first")}, yield)
 			return
 		}
 		w := walk{book: b, names: names, columns: len(names), stop: Plain(x.sheet.StopAt)}
