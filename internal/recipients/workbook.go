@@ -151,9 +151,37 @@ func copyParts(name string, parts []*zip.File) error {
 	}
 	z := zip.NewWriter(file)
 	for _, part := range parts {
-		err = errors.Join(err, z.Copy(part))
+		err = errors.Join(err, copyPart(z, part))
 	}
 	return errors.Join(err, z.Close(), file.Close())
+}
+
+// errUnread says that a part cannot be read, in distinction to being written.
+var errUnread = errors.New("a part of the workbook cannot be read")
+
+func copyPart(z *zip.Writer, part *zip.File) error {
+	from, err := part.OpenRaw()
+	if err != nil {
+		return errUnread
+	}
+	header := part.FileHeader
+	to, err := z.CreateRaw(&header)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, unread{from})
+	return err
+}
+
+// unread makes every error of reading errUnread.
+type unread struct{ io.Reader }
+
+func (u unread) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = errUnread
+	}
+	return n, err
 }
 
 // findSheet finds the sheet by its name, or the first.

@@ -218,7 +218,9 @@ func (x *xlsxFile) load(ctx context.Context, file io.Reader) (*book, error) {
 // whole workbook into memory.
 func (b *book) open(parts []*zip.File) (err error) {
 	name := filepath.Join(b.dir, "list.xlsx")
-	if err := copyParts(name, parts); err != nil {
+	if err := copyParts(name, parts); errors.Is(err, errUnread) {
+		return b.damaged()
+	} else if err != nil {
 		return fmt.Errorf("copy the workbook to a temporary file: %w", err)
 	}
 	b.file, err = excelize.OpenFile(name, excelize.Options{
