@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"campaign/internal/campaign"
 	"campaign/internal/plan"
@@ -78,7 +79,9 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 		Campaign: c, Account: j.declared, Layout: j.target.Layout(),
 		Occurrence: o.occurrence, Zone: p.decl.Location,
 		Groups: j.groups, To: o.to, Columns: o.columns,
-		Open:   func(name string) (recipients.Source, error) { return recipients.Open(p.files, name) },
+		Open: func(name string, sheet campaign.Sheet) (recipients.Source, error) {
+			return recipients.Open(p.files, name, sheet)
+		},
 		Locate: doc.Diagnostic,
 	}
 	if r := c.Recipients; r.File == "" && r.List == nil && r.Groups == nil {
@@ -185,24 +188,47 @@ func (p *project) inputs(ctx context.Context, j *job) ([]campaign.Input, error) 
 		}
 		out = append(out, frozenInput(file, data))
 	}
-	lists := []string{}
-	if j.campaign.Recipients.File != "" {
-		lists = append(lists, j.campaign.Recipients.File)
+	lists, err := p.lists(ctx, j)
+	return append(out, lists...), err
+}
+
+// lists are the files of people, each by the digest of all that is read of it: a
+// workbook may be there with several sheets.
+func (p *project) lists(ctx context.Context, j *job) (out []campaign.Input, err error) {
+	type table struct {
+		file  string
+		sheet campaign.Sheet
 	}
-	for _, e := range slices.Concat(j.campaign.Recipients.Exclude, j.declared.Suppress) {
-		lists = append(lists, e.File)
+	var tables []table
+	r := &j.campaign.Recipients
+	if r.File != "" {
+		tables = append(tables, table{r.File, r.Sheet})
 	}
-	slices.Sort(lists)
-	for _, file := range slices.Compact(lists) {
-		source, err := recipients.Open(p.files, file)
+	if r.Lookup != nil {
+		tables = append(tables, table{r.Lookup.File, r.Lookup.Sheet})
+	}
+	for _, e := range slices.Concat(r.Exclude, j.declared.Suppress) {
+		tables = append(tables, table{e.File, e.Sheet})
+	}
+	slices.SortStableFunc(tables, func(a, b table) int { return strings.Compare(a.file, b.file) })
+	for i, t := range tables {
+		if slices.Contains(tables[:i], t) {
+			continue
+		}
+		source, err := recipients.Open(p.files, t.file, t.sheet)
 		if err != nil {
-			return nil, fail(exitProblems, "%s: %w", file, err)
+			return nil, fail(exitProblems, "%s: %w", t.file, err)
 		}
 		digest, err := source.Digest(ctx)
 		if err != nil {
-			return nil, fail(exitProblems, "%s: %w", file, err)
+			return nil, fail(exitProblems, "%s: %w", t.file, err)
 		}
-		out = append(out, campaign.Input{Path: file, Digest: digest})
+		if last := len(out) - 1; last >= 0 && out[last].Path == t.file {
+			sum := sha256.Sum256([]byte(out[last].Digest + digest))
+			out[last].Digest = hex.EncodeToString(sum[:])
+			continue
+		}
+		out = append(out, campaign.Input{Path: t.file, Digest: digest})
 	}
 	return out, nil
 }

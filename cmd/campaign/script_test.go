@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/text/encoding/htmlindex"
 
 	"campaign/internal/sandbox"
 )
@@ -36,6 +37,7 @@ func TestMain(m *testing.M) {
 //	clean SECRET… -- DIR…       none of the secrets is in the files below, nor in the last output
 //	examples                    copies campaigns/ of the repository here
 //	companies N FILE            writes a CSV of N companies
+//	encode ENCODING FILE        saves a text in another encoding, with CR LF
 //	edit FILE OLD NEW           replaces text that must be there
 //	run-id NAME CAMPAIGN LABEL  $NAME is the id of this occurrence's run
 //	keys RUN OUTCOME NAME       $NAME1, $NAME2, …: the run's requests with this outcome, as reports print them
@@ -66,7 +68,7 @@ func TestScript(t *testing.T) {
 			"examples": scriptExamples, "companies": scriptCompanies, "edit": scriptEdit,
 			"run-id": scriptRunID, "keys": scriptKeys, "unzip": scriptUnzip, "private": scriptPrivate,
 			"holds": scriptHolds, "valid-json": scriptValidJSON, "yesterday": scriptYesterday,
-			"head-of": scriptHeadOf,
+			"head-of": scriptHeadOf, "encode": scriptEncode,
 		},
 	})
 }
@@ -302,6 +304,15 @@ func scriptCompanies(ts *testscript.TestScript, neg bool, args []string) {
 	file := ts.MkAbs(args[1])
 	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
 	ts.Check(os.WriteFile(file, []byte(b.String()), 0o644))
+}
+
+func scriptEncode(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "encode ENCODING FILE")
+	encoding, err := htmlindex.Get(args[0])
+	ts.Check(err)
+	text, err := encoding.NewEncoder().String(strings.ReplaceAll(ts.ReadFile(args[1]), "\n", "\r\n"))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 }
 
 func scriptEdit(ts *testscript.TestScript, neg bool, args []string) {

@@ -137,13 +137,15 @@ func sortedProfiles(decl *campaign.Project) []campaign.Profile {
 }
 
 func tally(found []campaign.Diagnostic, files int) string {
-	warnings := 0
+	warnings, problems := 0, 0
 	for _, d := range found {
+		n := int(max(d.Stands, 1))
 		if d.Warning {
-			warnings++
+			warnings += n
+		} else {
+			problems += n
 		}
 	}
-	problems := len(found) - warnings
 	switch {
 	case problems == 0 && warnings == 0:
 		return count(files, "file") + ", no problem"

@@ -41,6 +41,7 @@ type Content struct {
 // only the upstream can resolve. Exactly one of File, List and Groups is set.
 type Recipients struct {
 	File     string              // path in the project
+	Sheet    Sheet               // how File is read
 	List     []map[string]string // inline rows: field or variable → value, as the file's own text
 	Columns  map[string]string   // field → column header
 	Defaults map[string]string   // field → value for rows without one
@@ -49,13 +50,35 @@ type Recipients struct {
 	// recipient is the target's to say.
 	DedupeDefault bool
 	Exclude       []Exclusion
+	Lookup        *Lookup // nil: none
 	Groups        *Groups
+}
+
+// Sheet says how a file of recipients is read, where that is not found by itself:
+// the zero value finds everything.
+type Sheet struct {
+	Name      string // of a workbook's sheet; empty: the first
+	Encoding  string // a name of recipients.Encodings; empty: found by itself
+	Delimiter string // what stands between cells, one ASCII character; empty: found by itself
+	HeaderRow int64  // as a spreadsheet numbers rows; 0: the first that is not blank
+	StopAt    string // the first cell of the row where the list ends; empty: it ends with the file
+}
+
+// Lookup joins recipients with a directory: a row's cell in the column Key finds
+// the directory's row with the same key, whose cells are taken over.
+type Lookup struct {
+	File  string
+	Sheet Sheet
+	Key   string            // the header in the directory, and in the list unless Columns names another there
+	Take  map[string]string // field or variable → column header of the directory
+	Skip  bool              // `missing: skip`: who is not in the directory is left out; else that is an error
 }
 
 // Exclusion is a file whose recipients are left out: by a campaign (exclude) or
 // by an account (suppress). Columns as in Recipients.
 type Exclusion struct {
 	File    string
+	Sheet   Sheet
 	Columns map[string]string
 }
 

@@ -27,6 +27,9 @@ type Diagnostic struct {
 	Message string
 	Hint    string
 	Warning bool
+	// Stands is how many problems this one stands for, when they are too many to be
+	// listed; 0: for itself.
+	Stands int64
 	// Source is the line's text for a caret. It is empty where showing it would
 	// show a person's data: lines of recipients files.
 	Source string

@@ -20,10 +20,11 @@ func JSON(w io.Writer, found []campaign.Diagnostic, _ bool) error {
 		Rule      string `json:"rule"`
 		Message   string `json:"message"`
 		Hint      string `json:"hint,omitempty"`
+		StandsFor int64  `json:"stands_for,omitempty"` // problems that are not listed
 	}
 	all := make([]diagnostic, len(found))
 	for i, d := range found {
-		all[i] = diagnostic{d.File, d.Line, d.Col, d.EndCol, severity(d), d.Rule, d.Message, d.Hint}
+		all[i] = diagnostic{d.File, d.Line, d.Col, d.EndCol, severity(d), d.Rule, d.Message, d.Hint, d.Stands}
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

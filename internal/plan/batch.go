@@ -194,6 +194,12 @@ func (p *Plan) collect(b *batcher, c *chunk) (bool, error) {
 		if e.ignored {
 			continue
 		}
+		if e.from < 0 && e.row == 0 { // about the file, not a row
+			for _, d := range e.problems {
+				s.problem(d)
+			}
+			continue
+		}
 		s.totals.Recipients++
 		if len(e.cells) > 0 && p.to != nil {
 			s.found[e.cells[0]] = true

@@ -13,6 +13,7 @@ import (
 	"text/template"
 	"time"
 
+	"campaign/internal/campaign"
 	"campaign/internal/recipients"
 )
 
@@ -77,7 +78,9 @@ func BenchmarkPlan(b *testing.B) {
 				spec.Layout.Texts[1].Escape = 1
 				spec.Workers = workers
 				fsys := fstest.MapFS{"r.csv": {Data: data}}
-				spec.Open = func(path string) (recipients.Source, error) { return recipients.Open(fsys, path) }
+				spec.Open = func(path string, sheet campaign.Sheet) (recipients.Source, error) {
+					return recipients.Open(fsys, path, sheet)
+				}
 				b.ReportAllocs()
 				var loop time.Duration
 				for b.Loop() {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"campaign/internal/campaign"
+	"campaign/internal/recipients"
 )
 
 // Blocks yields the plan in order. It is lazy: nothing is read before, and what
@@ -61,11 +62,25 @@ func (p *Plan) run(ctx context.Context, emit func(campaign.Block) bool) (stopped
 
 // rows plans a source: one pass to screen and count it, one to plan.
 func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
-	screener, found, err := p.screening(ctx, b)
+	var source recipients.Rows = p.source
+	if recipients.IsSlow(p.source) {
+		held := recipients.Hold(p.source, recipients.Options{TempDir: p.spec.TempDir})
+		defer func() { err = errors.Join(err, held.Close()) }()
+		source = held
+	}
+	if p.spec.Campaign.Recipients.Lookup != nil {
+		joined, err := p.joinDirectory(ctx, source)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, joined.Close()) }()
+		source = joined
+	}
+	screener, found, err := p.screening(ctx, source, b)
 	if err != nil {
 		return err
 	}
-	second := pass{source: p.source, worker: p.planner(p.table), collect: func(c *chunk) (bool, error) { return p.collect(b, c) }}
+	second := pass{source: source, worker: p.planner(p.table), collect: func(c *chunk) (bool, error) { return p.collect(b, c) }}
 	if screener != nil {
 		defer func() { err = errors.Join(err, screener.Close()) }()
 		second.left = found.Left(ctx)

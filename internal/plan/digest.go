@@ -62,8 +62,18 @@ func (p *Plan) digestSources(ctx context.Context, d *digester) error {
 		return fmt.Errorf("read %s: %w", p.recipientsFile(), err)
 	}
 	d.text("recipients", sum)
+	if l := p.spec.Campaign.Recipients.Lookup; l != nil {
+		directory, err := p.spec.Open(l.File, l.Sheet)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", l.File, err)
+		}
+		if sum, err = directory.Digest(ctx); err != nil {
+			return fmt.Errorf("read %s: %w", l.File, err)
+		}
+		d.text("lookup", sum)
+	}
 	for _, l := range p.lists() {
-		source, err := p.spec.Open(l.File)
+		source, err := p.spec.Open(l.File, l.Sheet)
 		if err != nil {
 			return fmt.Errorf("open %s: %w", l.File, err)
 		}
@@ -154,6 +164,13 @@ func (d *digester) campaign(c *campaign.Campaign) error {
 	d.flag("dedupe", r.DedupeDefault)
 	d.texts("dedupe", r.Dedupe)
 	d.exclusions("exclude", r.Exclude)
+	d.sheet(r.Sheet)
+	if l := r.Lookup; l != nil {
+		d.texts("lookup", []string{l.File, l.Key})
+		d.sheet(l.Sheet)
+		d.mapping("take", l.Take)
+		d.flag("skip", l.Skip)
+	}
 	if g := r.Groups; g != nil {
 		d.flag("disjoint", g.Disjoint)
 		for _, id := range g.IDs {
@@ -225,7 +242,20 @@ func (d *digester) exclusions(label string, es []campaign.Exclusion) {
 	for _, e := range es {
 		d.text("file", e.File)
 		d.mapping("columns", e.Columns)
+		d.sheet(e.Sheet)
 	}
+}
+
+// sheet adds how a file is read, where the campaign says so. The encoding is not
+// part of it: what is read is in the digest decoded, so that a file plans the same
+// after it was saved in another one.
+func (d *digester) sheet(s campaign.Sheet) {
+	s.Encoding = ""
+	if s == (campaign.Sheet{}) {
+		return
+	}
+	d.texts("sheet", []string{s.Name, s.Delimiter, s.StopAt})
+	d.number("header", s.HeaderRow)
 }
 
 // transport are the keys of an account that change how requests travel, never

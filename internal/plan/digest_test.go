@@ -173,12 +173,12 @@ func TestDigestDiffers(t *testing.T) {
 }
 
 // swap gives an opener with one file replaced.
-func swap(open func(string) (recipients.Source, error), name, text string) func(string) (recipients.Source, error) {
-	return func(path string) (recipients.Source, error) {
+func swap(open func(string, campaign.Sheet) (recipients.Source, error), name, text string) func(string, campaign.Sheet) (recipients.Source, error) {
+	return func(path string, sheet campaign.Sheet) (recipients.Source, error) {
 		if path == name {
 			return memory(text), nil
 		}
-		return open(path)
+		return open(path, sheet)
 	}
 }
 

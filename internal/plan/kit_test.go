@@ -20,7 +20,7 @@ import (
 // files is the project of a test: recipients files by path, as CSV.
 type files map[string]string
 
-func (f files) open(path string) (recipients.Source, error) {
+func (f files) open(path string, _ campaign.Sheet) (recipients.Source, error) {
 	text, ok := f[path]
 	if !ok {
 		return nil, fmt.Errorf("%s does not exist", path)
@@ -72,7 +72,7 @@ func (m memory) Rows(ctx context.Context) iter.Seq2[recipients.Row, error] {
 			if ctx.Err() != nil {
 				err = ctx.Err()
 			}
-			if !yield(recipients.Row{Row: int64(i) + 2, Line: i + 2, Cells: cells, Text: source[i+1]}, err) {
+			if !yield(recipients.Row{Row: int64(i) + 2, Line: i + 2, Cells: cells, Text: source[i+1], Form: &recipients.Form{Separator: ','}}, err) {
 				return
 			}
 		}

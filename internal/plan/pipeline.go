@@ -40,18 +40,18 @@ func (c *chunk) add(row recipients.Row, left recipients.Left) {
 	for _, cell := range row.Cells {
 		c.bytes += len(cell)
 	}
-	c.entries = append(c.entries, entry{row: row.Row, line: row.Line, text: row.Text, from: from, to: len(c.raw), left: left})
+	c.entries = append(c.entries, entry{row: row.Row, line: row.Line, text: row.Text, form: row.Form, missing: row.Missing, from: from, to: len(c.raw), left: left})
 }
 
-// bad adds a row that the source could not read.
-func (c *chunk) bad(d campaign.Diagnostic) {
-	c.entries = append(c.entries, entry{problems: []campaign.Diagnostic{d}, from: -1})
+// bad adds a row that the source could not read; row 0 is a problem of the file.
+func (c *chunk) bad(row int64, d campaign.Diagnostic) {
+	c.entries = append(c.entries, entry{row: row, problems: []campaign.Diagnostic{d}, from: -1})
 }
 
 // pass reads a source once: its rows in chunks, each worked on by any of
 // several workers and then collected in order.
 type pass struct {
-	source recipients.Source
+	source recipients.Rows
 	left   iter.Seq2[recipients.Left, error] // rows that screening leaves out; nil: none
 	worker func() func(*chunk)               // makes the work of one worker
 	// collect is called in the order of rows; it reports whether to go on.
@@ -163,7 +163,7 @@ func (s pass) read(ctx context.Context, next func() *chunk, emit func(*chunk) bo
 		var d campaign.Diagnostic
 		switch {
 		case errors.As(err, &d):
-			c.bad(d)
+			c.bad(row.Row, d)
 		case err != nil:
 			return err
 		default:

@@ -51,9 +51,11 @@ func (p *Plan) inRow(t *table, e *entry, column int, f fault) campaign.Diagnosti
 	if d.File != "" {
 		cell := -1
 		if column >= 0 {
-			cell = t.sources[column]
+			cell = p.standsIn(t.sources[column])
 		}
-		d.Line, d.Col = recipients.Row{Line: e.line, Text: e.text}.Place(cell)
+		row := recipients.Row{Row: e.row, Line: e.line, Text: e.text, Form: e.form}
+		d.Line, d.Col = row.Place(cell)
+		d.Message = fmt.Sprintf("%s: %s", row.Where(cell), f.message)
 		return d
 	}
 	at := fmt.Sprintf("/recipients/list/%d", e.row-1)

@@ -38,9 +38,9 @@ type Spec struct {
 	Occurrence campaign.Occurrence
 	Zone       *time.Location
 	Groups     []campaign.Group // of a group campaign, in order
-	// Open gives the source of a recipients, exclusion or suppression file by its
-	// path in the project.
-	Open func(path string) (recipients.Source, error)
+	// Open gives the source of a recipients, exclusion, suppression or lookup file by
+	// its path in the project.
+	Open func(path string, sheet campaign.Sheet) (recipients.Source, error)
 	// To makes a trial: the plan is for the recipients with these ids, as if the
 	// source had no others. An id that is not there is a problem. Empty: no trial.
 	To []string
@@ -63,6 +63,7 @@ type Plan struct {
 	prepared       bool   // the header has been read
 	headerProblems []campaign.Diagnostic
 	source         recipients.Source
+	join           recipients.Join // of the campaign's lookup
 	to             map[string]bool // nil: no trial
 	only           map[string]bool // nil: anybody
 	newScreener    func() recipients.Screener
@@ -159,8 +160,18 @@ func (p *Plan) readHeader(ctx context.Context) ([]campaign.Diagnostic, error) {
 	if campaign.HasErrors(ds) {
 		return ds, nil
 	}
+	if p.spec.Campaign.Recipients.Lookup != nil {
+		var more []campaign.Diagnostic
+		header, more, err = p.prepareLookup(ctx, source, header)
+		if ds = append(ds, more...); err != nil || campaign.HasErrors(more) {
+			return ds, err
+		}
+	}
 	t, more := p.layOut(header)
-	ds = append(ds, more...)
+	ds = append(ds, otherHeader(ctx, source, header, p.wanted(), more)...)
+	if slices.ContainsFunc(ds, isMissing) && !slices.ContainsFunc(p.wanted(), func(name string) bool { return slices.Contains(header, name) }) {
+		return ds, nil // what follows would show the header, which may be people's data
+	}
 	return append(ds, p.bind(t, ds)...), nil
 }
 
@@ -174,7 +185,7 @@ func (p *Plan) open() (recipients.Source, error) {
 		p.source = recipients.NewList(r.List)
 		return p.source, nil
 	}
-	source, err := p.spec.Open(r.File)
+	source, err := p.spec.Open(r.File, r.Sheet)
 	if err != nil {
 		return nil, fmt.Errorf("open recipients: %w", err)
 	}

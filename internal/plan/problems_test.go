@@ -75,13 +75,13 @@ func TestEveryTextOfARow(t *testing.T) {
 }
 
 func TestProblemsAreCapped(t *testing.T) {
-	p := mustNew(t, base("userid,orgid\n"+strings.Repeat(",1\n", 500), "x"))
+	p := mustNew(t, base("userid,orgid\n"+strings.Repeat(",1\n", 4260), "x"))
 	collectBlocks(t, p)
 	s := p.Summary()
-	if first := s.Problems[0]; first.Line != 0 || first.Message != "500 problems of this kind, the first 50 of them below" {
+	if first := s.Problems[0]; first.Line != 0 || first.Stands != 4210 || first.Message != "4,260 problems of this kind: the first 50 are listed, and 4,210 more are not" {
 		t.Errorf("the number is not told: %+v", first)
 	}
-	if len(s.Problems) != problemsPerRule+1 || s.Counts["empty-required"] != 500 || s.Invalid != 500 {
+	if len(s.Problems) != problemsPerRule+1 || s.Counts["empty-required"] != 4260 || s.Invalid != 4260 {
 		t.Errorf("%d kept, %v counted, %d invalid", len(s.Problems), s.Counts, s.Invalid)
 	}
 }
@@ -307,6 +307,25 @@ func TestTemplatePlaces(t *testing.T) {
 		}
 		if d.File != file || (c.line > 0 && (d.Line != c.line || d.Col != c.col)) || !strings.Contains(d.Message, c.says) {
 			t.Errorf("%s: got %+v", c.name, d)
+		}
+	}
+}
+
+// TestFormulaErrors: what a spreadsheet shows of a formula without a result is
+// never sent, nor is a function of it; a text of the campaign's own may say it.
+func TestFormulaErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"{{ .company }}":                     "r.csv:2:3: row 2: content/t0: .company holds the error of a formula, as #N/A [formula-error]",
+		"{{ .company | default \"x\" }}":     "r.csv:2:3: row 2: content/t0: .company holds the error of a formula, as #N/A [formula-error]",
+		"{{ if .company }}{{ .n }}{{ end }}": "",
+		"#N/A {{ .n }}":                      "",
+	} {
+		var got string
+		for _, d := range problems(t, base("userid,company,n\na,#N/A,#1\n", text)) {
+			got += d.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q", text, got)
 		}
 	}
 }

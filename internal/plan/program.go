@@ -11,6 +11,7 @@ import (
 	"text/template/parse"
 	"time"
 
+	"campaign/internal/recipients"
 	"campaign/internal/targets"
 )
 
@@ -249,6 +250,10 @@ func appendValue(dst []byte, n *node, f *frame) ([]byte, error) {
 			v := f.variable(n.value.slot)
 			return dst, v.empty()
 		}
+		if recipients.IsFormulaError(s) {
+			v := f.variable(n.value.slot)
+			return dst, v.formula()
+		}
 	} else {
 		v, err := n.value.expr(f)
 		if err != nil {
@@ -257,7 +262,9 @@ func appendValue(dst []byte, n *node, f *frame) ([]byte, error) {
 		if v.missing() {
 			return dst, v.empty()
 		}
-		s = v.String()
+		if s = v.String(); v.name != "" && recipients.IsFormulaError(s) {
+			return dst, v.formula()
+		}
 	}
 	switch n.escape {
 	case query:

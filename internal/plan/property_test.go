@@ -105,7 +105,7 @@ func TestEveryRowIsAccountedFor(t *testing.T) {
 			}
 		}
 		s := p.Summary()
-		source, _ := spec.Open("r.csv")
+		source, _ := spec.Open("r.csv", campaign.Sheet{})
 		for row, err := range source.Rows(context.Background()) {
 			totals.Recipients++
 			if _, ok := seen[row.Row]; !ok && err == nil {

@@ -13,8 +13,10 @@ type entry struct {
 	row      int64
 	line     int
 	text     string // of the record, for the place of a cell
-	from, to int    // its raw cells in the chunk
+	form     *recipients.Form
+	from, to int // its raw cells in the chunk
 	left     recipients.Left
+	missing  bool // the lookup has nothing for it, and that is no error
 	// What the workers make of it:
 	ignored  bool                  // a trial does not name it
 	problems []campaign.Diagnostic // it is in no delivery
@@ -30,6 +32,7 @@ const (
 	skipExcluded   = "excluded"
 	skipSuppressed = "suppressed"
 	skipNotAllowed = "not-allowed"
+	skipNotFound   = "not-found"
 )
 
 // recipient fills cells, one a column, from a row's raw cells: normalised
@@ -42,7 +45,7 @@ func (p *Plan) recipient(t *table, e *entry, raw, cells []string) {
 		if source >= 0 && source < len(raw) {
 			v = raw[source]
 		}
-		if i < len(p.spec.Layout.Fields) {
+		if i < len(p.spec.Layout.Fields) && !e.missing {
 			v = p.field(t, e, i, v)
 		} else if t.defaults[i] != "" && blank(v) {
 			v = t.defaults[i]
@@ -58,15 +61,17 @@ func (p *Plan) recipient(t *table, e *entry, raw, cells []string) {
 // field gives a field's normal form.
 func (p *Plan) field(t *table, e *entry, i int, v string) string {
 	f := &p.spec.Layout.Fields[i]
-	if blank(v) {
+	if v = recipients.Plain(v); v == "" {
 		if v = t.defaults[i]; v == "" && f.Required {
 			e.problems = append(e.problems, p.inRow(t, e, i, fault{rule: "empty-required",
-				message: fmt.Sprintf("%s is empty", p.fieldName(i)), hint: "fill the cell, or give defaults: a value for such rows"}))
+				message: fmt.Sprintf("%s is empty", p.fieldName(i)), hint: p.fillHint(t, i)}))
 		}
 		return v
 	}
-	v = strings.TrimSpace(v)
 	if f.Parse == nil {
+		if complaint, hint := recipients.Mangled(v); complaint != "" {
+			e.problems = append(e.problems, p.inRow(t, e, i, fault{rule: ruleMangled, message: p.fieldName(i) + " " + complaint, hint: hint}))
+		}
 		return v
 	}
 	normal, err := f.Parse(v)
@@ -75,6 +80,17 @@ func (p *Plan) field(t *table, e *entry, i int, v string) string {
 	}
 	return normal
 }
+
+// fillHint says what to do about an empty cell of a field.
+func (p *Plan) fillHint(t *table, i int) string {
+	if l := p.spec.Campaign.Recipients.Lookup; l != nil && t.sources[i] >= p.join.Width {
+		return fmt.Sprintf("%s has none for the row's %s: fill the cell there", l.File, l.Key)
+	}
+	return "fill the cell, or give defaults: a value for such rows"
+}
+
+// ruleMangled is for ids that a spreadsheet has made numbers of.
+const ruleMangled = "mangled-id"
 
 // fieldName names a field, with its column where that has another name.
 func (p *Plan) fieldName(i int) string {
@@ -92,6 +108,9 @@ func (p *Plan) decide(t *table, r *renderer, e *entry) {
 		return
 	}
 	switch {
+	case e.missing:
+		e.skip = skipNotFound + ": " + p.spec.Campaign.Recipients.Lookup.File
+		return
 	case p.only != nil && !p.only[e.cells[0]]:
 		e.skip = skipNotAllowed + ": the account's only list"
 		return

@@ -54,14 +54,15 @@ type screen struct {
 	table  *table
 	kinds  [][]int // columns of the run that a key is made of; the first is the dedupe key
 	dedupe bool
+	source recipients.Rows
 	rows   int64 // that are sent to unless they are left out
 }
 
 // screening runs the first pass and finds where the stages end. Both results are
 // nil when nothing can leave a row out and no stage asks how many there are. The
 // caller closes the screener.
-func (p *Plan) screening(ctx context.Context, b *batcher) (recipients.Screener, recipients.Screening, error) {
-	s := &screen{plan: p, table: p.table, kinds: [][]int{p.table.identity}, dedupe: len(p.table.identity) > 0}
+func (p *Plan) screening(ctx context.Context, source recipients.Rows, b *batcher) (recipients.Screener, recipients.Screening, error) {
+	s := &screen{plan: p, table: p.table, source: source, kinds: [][]int{p.table.identity}, dedupe: len(p.table.identity) > 0}
 	lists, stages := p.lists(), p.stages()
 	shares := slices.ContainsFunc(stages, func(s campaign.Stage) bool { return s.Upto == 0 })
 	if !shares {
@@ -112,7 +113,7 @@ func (s *screen) run(ctx context.Context, screener recipients.Screener, lists []
 			return nil, fmt.Errorf("read %s: %w", lists[i].File, err)
 		}
 	}
-	err := pass{source: s.plan.source, worker: s.keys, collect: func(c *chunk) (bool, error) {
+	err := pass{source: s.source, worker: s.keys, collect: func(c *chunk) (bool, error) {
 		s.rows += c.counted
 		return true, s.feed(screener, c)
 	}}.run(ctx, s.plan.spec.Workers)
@@ -133,14 +134,14 @@ func (s *screen) keys() func(*chunk) {
 			counts := e.from >= 0
 			if counts {
 				s.plan.recipient(s.table, e, c.raw[e.from:e.to], cells)
-				counts = !e.ignored && len(e.problems) == 0 && (s.plan.only == nil || s.plan.only[cells[0]])
+				counts = !e.ignored && !e.missing && len(e.problems) == 0 && (s.plan.only == nil || s.plan.only[cells[0]])
 			}
 			if counts {
 				c.counted++
 			}
 			for _, kind := range s.kinds {
 				if counts {
-					c.keys = appendKey(c.keys, kind, cells)
+					c.keys = appendKey(c.keys, kind, cells, len(s.plan.spec.Layout.Fields))
 				}
 				c.ends = append(c.ends, len(c.keys))
 			}
@@ -148,8 +149,9 @@ func (s *screen) keys() func(*chunk) {
 	}
 }
 
-// appendKey appends the key of the given cells, or nothing when all are empty.
-func appendKey(dst []byte, at []int, cells []string) []byte {
+// appendKey appends the key of the given cells in their plain form, which the
+// first cells, those of fields, have; or nothing when all are empty.
+func appendKey(dst []byte, at []int, cells []string, fields int) []byte {
 	empty := true
 	for _, i := range at {
 		empty = empty && blank(cells[i])
@@ -158,7 +160,10 @@ func appendKey(dst []byte, at []int, cells []string) []byte {
 		return dst
 	}
 	for _, i := range at {
-		v := strings.TrimSpace(cells[i])
+		v := cells[i]
+		if i >= fields {
+			v = recipients.Plain(v)
+		}
 		dst = binary.AppendUvarint(dst, uint64(len(v)))
 		dst = append(dst, v...)
 	}
@@ -203,7 +208,7 @@ func (s *screen) exclude(ctx context.Context, screener recipients.Screener, numb
 		if !s.values(l, row, kind, values) {
 			continue
 		}
-		key = appendKey(key[:0], kind, values)
+		key = appendKey(key[:0], kind, values, len(values)) // values has them plain
 		if err := screener.Exclude(number, l.kind, key); err != nil {
 			return err
 		}
@@ -215,8 +220,8 @@ func (s *screen) exclude(ctx context.Context, screener recipients.Screener, numb
 func (s *screen) values(l *list, row recipients.Row, kind []int, values []string) bool {
 	ok := true
 	for i, column := range kind {
-		v := strings.TrimSpace(row.Cells[l.cells[i]])
-		rule, complaint := "", ""
+		v := recipients.Plain(row.Cells[l.cells[i]])
+		rule, complaint, hint := "", "", ""
 		if v == "" {
 			rule, complaint = "empty-required", "is empty"
 		} else if f := s.field(column); f != nil && f.Parse != nil {
@@ -225,11 +230,13 @@ func (s *screen) values(l *list, row recipients.Row, kind []int, values []string
 				rule, complaint = "bad-value", err.Error()
 			}
 			v = normal
+		} else if complaint, hint = recipients.Mangled(v); complaint != "" {
+			rule = ruleMangled
 		}
 		if rule != "" {
 			line, col := row.Place(l.cells[i])
-			s.plan.summary.problem(campaign.Diagnostic{File: l.File, Line: line, Col: col, Rule: rule,
-				Message: fmt.Sprintf("row %d: %s %s", row.Row, s.table.columns[column], complaint)})
+			s.plan.summary.problem(campaign.Diagnostic{File: l.File, Line: line, Col: col, Rule: rule, Hint: hint,
+				Message: fmt.Sprintf("%s: %s %s", row.Where(l.cells[i]), s.table.columns[column], complaint)})
 			ok = false
 		}
 		values[column] = v
@@ -247,7 +254,7 @@ func (s *screen) field(column int) *targets.Field {
 // open opens a list and finds what its keys are made of: those fields of the
 // layout's identity that it has, else those of the dedupe key.
 func (s *screen) open(ctx context.Context, l *list) (bool, error) {
-	source, err := s.plan.spec.Open(l.File)
+	source, err := s.plan.spec.Open(l.File, l.Sheet)
 	if err != nil {
 		return false, err
 	}
@@ -299,7 +306,7 @@ func missingColumns(l *list, header []string) (ds []campaign.Diagnostic) {
 	for _, name := range slices.Sorted(maps.Keys(l.Columns)) {
 		if !slices.Contains(header, l.Columns[name]) {
 			ds = append(ds, campaign.Diagnostic{File: l.File, Line: 1, Rule: "missing-column",
-				Message: fmt.Sprintf("there is no column %q for %s", l.Columns[name], name), Hint: didYouMean(l.Columns[name], header, "%q")})
+				Message: fmt.Sprintf("there is no column %q for %s", l.Columns[name], name), Hint: meantColumn(l.Columns[name], header, slices.Collect(maps.Values(l.Columns)))})
 		}
 	}
 	return ds

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"campaign/internal/campaign"
@@ -160,10 +161,20 @@ func (s *summary) unlisted(file string) (ds []campaign.Diagnostic) {
 			continue
 		}
 		i := slices.IndexFunc(s.problems, func(d campaign.Diagnostic) bool { return d.Rule == rule })
-		ds = append(ds, campaign.Diagnostic{File: file, Rule: rule, Warning: s.problems[i].Warning,
-			Message: fmt.Sprintf("%d problems of this kind, the first %d of them below", n, problemsPerRule)})
+		more := n - problemsPerRule
+		ds = append(ds, campaign.Diagnostic{File: file, Rule: rule, Warning: s.problems[i].Warning, Stands: more,
+			Message: fmt.Sprintf("%s problems of this kind: the first %d are listed, and %s more are not", grouped(n), problemsPerRule, grouped(more))})
 	}
 	return ds
+}
+
+// grouped writes a number with commas between groups of three digits.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // Summary says what the plan came to when Blocks was last used.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"campaign/internal/campaign"
+	"campaign/internal/recipients"
 	"campaign/internal/targets"
 )
 
@@ -42,7 +44,7 @@ func (p *Plan) layOut(header []string) (*table, []campaign.Diagnostic) {
 		if _, ok := index[r.Columns[name]]; !ok {
 			ds = append(ds, p.at(campaign.Problem{Pointer: pointer("/recipients/columns", name), Rule: "missing-column",
 				Message: fmt.Sprintf("%s has no column %q", p.recipientsFile(), r.Columns[name]),
-				Hint:    didYouMean(r.Columns[name], header, "%q")}))
+				Hint:    meantColumn(r.Columns[name], header, p.wanted())}))
 		}
 	}
 	t := &table{}
@@ -90,12 +92,58 @@ func (t *table) add(name string, source int, fallback string) {
 
 func (p *Plan) noColumn(name string, header []string) campaign.Diagnostic {
 	message := fmt.Sprintf("there is no column for %s, which each recipient needs", name)
-	hint := fmt.Sprintf("name its column: columns: {%s: HEADER}; %s", name, didYouMean(name, header, "%q"))
+	hint := fmt.Sprintf("name its column: columns: {%s: HEADER}; %s", name, meantColumn(name, header, p.wanted()))
 	if f := p.spec.Campaign.Recipients.File; f != "" {
 		return campaign.Diagnostic{File: f, Line: 1, Rule: "missing-column", Message: message, Hint: strings.TrimSuffix(hint, "; ")}
 	}
 	return p.at(campaign.Problem{Pointer: "/recipients/list", Rule: "missing-column", Message: message,
 		Hint: fmt.Sprintf("give each recipient a key %s", name)})
+}
+
+// wanted are the headers that the recipients' file is to have.
+func (p *Plan) wanted() []string {
+	r := &p.spec.Campaign.Recipients
+	names := slices.Collect(maps.Values(r.Columns))
+	for _, f := range p.spec.Layout.Fields {
+		if _, mapped := r.Columns[f.Name]; !mapped {
+			names = append(names, f.Name)
+		}
+	}
+	if r.Lookup != nil {
+		names = append(names, r.Lookup.Key)
+	}
+	return names
+}
+
+// otherHeader says for columns that are missing in a header which row has them, if
+// one of the file's first rows does.
+func otherHeader(ctx context.Context, source recipients.Source, header, wanted []string, ds []campaign.Diagnostic) []campaign.Diagnostic {
+	peeker, ok := source.(recipients.Peeker)
+	if !ok || !slices.ContainsFunc(ds, isMissing) {
+		return ds
+	}
+	row := recipients.FindHeader(peeker.Peek(ctx, 30), header, wanted)
+	for i := range ds {
+		if row > 0 && isMissing(ds[i]) {
+			ds[i].Hint = fmt.Sprintf("row %d looks like the header: say header_row: %d", row, row)
+		}
+	}
+	return ds
+}
+
+func isMissing(d campaign.Diagnostic) bool { return d.Rule == "missing-column" }
+
+// meantColumn is a hint for a column that is not there. Of a header that has none
+// of the wanted columns nothing is shown but what is nearly the name: it may be the
+// first row of a list without a header.
+func meantColumn(name string, header, wanted []string) string {
+	if slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(header, w) }) {
+		return didYouMean(name, header, "%q")
+	}
+	if near := nearest(name, header); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "it has none of the columns that are looked for: is its first row the header?"
 }
 
 // columnOf gives the run's column that a variable is read from, as messages name

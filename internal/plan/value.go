@@ -55,6 +55,12 @@ func (v *value) empty() error {
 		hint: "fill the cell, or give the template a value for such rows: {{ default \"…\" " + v.name + " }}"}
 }
 
+// formula is for a variable whose cell has no result, as a spreadsheet shows it.
+func (v *value) formula() error {
+	return &misfit{rule: "formula-error", variable: v.name, message: v.name + " holds the error of a formula, as #N/A",
+		hint: "correct the formula, then save the values"}
+}
+
 // blank reports whether s is empty but for white space.
 func blank(s string) bool {
 	if s == "" {

@@ -30,7 +30,7 @@ func BenchmarkCSV(b *testing.B) {
 	for _, quote := range []string{"", `"`} {
 		text := benchText(benchRows, quote)
 		name := map[string]string{"": "plain", `"`: "quoted"}[quote]
-		src := openCSV(fstest.MapFS{"r.csv": {Data: text}}, "r.csv")
+		src := csvIn(fstest.MapFS{"r.csv": {Data: text}}, "")
 		b.Run(name+"/ours", func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(text)))
@@ -75,7 +75,7 @@ func BenchmarkCSV(b *testing.B) {
 // BenchmarkDigest is over the same table with CR LF.
 func BenchmarkDigest(b *testing.B) {
 	text := bytes.ReplaceAll(benchText(benchRows, ""), []byte("\n"), []byte("\r\n"))
-	src := openCSV(fstest.MapFS{"r.csv": {Data: text}}, "r.csv")
+	src := csvIn(fstest.MapFS{"r.csv": {Data: text}}, "")
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		if _, err := src.Digest(b.Context()); err != nil {

@@ -21,7 +21,7 @@ import (
 // cell|cell" and "row@line line:col rule".
 func read(t *testing.T, text string, l limits) (columns []string, lines []string) {
 	t.Helper()
-	c := &csvFile{fsys: fstest.MapFS{"r.csv": {Data: []byte(text)}}, path: "r.csv", limits: l}
+	c := csvIn(fstest.MapFS{"r.csv": {Data: []byte(text)}}, "").limited(l)
 	columns, ds, err := c.Columns(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -103,12 +103,18 @@ func TestCSV(t *testing.T) {
 		{"only a byte order mark", "\uFEFF", "", []string{"header 1:0 no-header"}},
 		{"only blank lines", "\n\r\n\r ,\n", "", []string{"header 1:0 no-header"}},
 		{"header only", "a,b\n", "a|b", nil},
-		{"empty names", "a,, \n1,2,3\n", "a||", []string{"header 1:3 empty-header", "header 1:4 empty-header", "2@2 1|2|3"}},
+		{"empty names", "a,, ,b\n1,2,3,4\n", "a|||b", []string{"header 1:3 empty-header", "header 1:4 empty-header", "2@2 1|2|3|4"}},
+		{"separators behind the header", "a,b,, \n1,2,,\n1,2\n1,\"2\",\n1,2,3\n\"1\",2,,3\n", "a|b", []string{"2@2 1|2", "3@3 1|2", "4@4 1|2", "5@5 5:5 row-too-long", "6@6 6:7 row-too-long"}},
+		{"separators behind rows", "a,b\n1,2,,\n\"1\",2, ,\n", "a|b", []string{"2@2 1|2", "3@3 1|2"}},
+		{"a title above", "名单\n\na,b\n1,2\n", "", []string{"header 1:0 not-the-header"}},
 		{"same names", "\"a\n\",b,a,b\n", "a|b|a|b", []string{"header 2:5 duplicate-header", "header 2:7 duplicate-header"}},
 		{"bad quote in the header", "a,b\"\n1,2\n", "", []string{"header 1:4 bad-quote"}},
 		{"unclosed header", "\"a,b\n1,2\n", "", []string{"header 1:1 quote-not-closed"}},
 		{"header not utf-8", "a\xff,b\n1,2\n", "", []string{"header 1:2 not-utf8"}},
-		{"other separator", "a;b\n", "a;b", []string{"header 1:1 other-separator"}},
+		{"semicolons", "a;b\n1,5;2\n", "a|b", []string{"2@2 1,5|2"}},
+		{"tabs", "a\tb\n1\t\"2\t\"\n", "a|b", []string{"2@2 1|2\t"}},
+		{"bars", "a|b|c\n1|2|3\n", "a|b|c", []string{"2@2 1|2|3"}},
+		{"other separator", "a:b;\n", "a:b", nil},
 		{
 			"as many columns as there may be", strings.Repeat("a,", maxColumns), "",
 			[]string{"header 1:0 too-many-columns"},
@@ -178,7 +184,7 @@ func TestCSVMasksCells(t *testing.T) {
 	}
 	found := 0
 	for _, text := range texts {
-		c := &csvFile{fsys: fstest.MapFS{"r.csv": {Data: []byte(text)}}, path: "r.csv", limits: limits{64 << 10, 100 << 10}}
+		c := csvIn(fstest.MapFS{"r.csv": {Data: []byte(text)}}, "").limited(limits{64 << 10, 100 << 10})
 		_, ds, err := c.Columns(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -211,7 +217,7 @@ func TestCSVKeepsCells(t *testing.T) {
 	for i := range 20000 {
 		fmt.Fprintf(&text, "%d,\"x%d\"\n", i, i)
 	}
-	src := openCSV(fstest.MapFS{"r.csv": {Data: []byte(text.String())}}, "r.csv")
+	src := csvIn(fstest.MapFS{"r.csv": {Data: []byte(text.String())}}, "")
 	var rows []Row
 	for row, err := range src.Rows(t.Context()) {
 		if err != nil {
@@ -223,7 +229,7 @@ func TestCSVKeepsCells(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for i, row := range rows {
-		if want := (Row{int64(i) + 2, i + 2, []string{fmt.Sprint(i), fmt.Sprint("x", i)}, fmt.Sprintf("%d,\"x%d\"", i, i)}); !cmp.Equal(row, want) {
+		if want := (Row{Row: int64(i) + 2, Line: i + 2, Cells: []string{fmt.Sprint(i), fmt.Sprint("x", i)}, Text: fmt.Sprintf("%d,\"x%d\"", i, i), Form: &Form{Separator: ','}}); !cmp.Equal(row, want) {
 			t.Fatalf("row %v, want %v", row, want)
 		}
 	}
@@ -278,7 +284,7 @@ func TestCSVReadErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			src := openCSV(brokenFS{test.reader}, "r.csv")
+			src := csvIn(brokenFS{test.reader}, "")
 			rows, last := 0, error(nil)
 			for _, err := range src.Rows(t.Context()) {
 				if last != nil {
@@ -306,7 +312,7 @@ func TestCSVReadErrors(t *testing.T) {
 }
 
 func TestCSVMissingFile(t *testing.T) {
-	src, err := Open(fstest.MapFS{}, "x/r.csv")
+	src, err := Open(fstest.MapFS{}, "x/r.csv", campaign.Sheet{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +336,7 @@ func TestCSVMissingFile(t *testing.T) {
 // TestCSVHeaderProblemsInRows: who does not ask for the columns still learns that
 // there are none.
 func TestCSVHeaderProblemsInRows(t *testing.T) {
-	src := openCSV(fstest.MapFS{"r.csv": {Data: []byte("a\"\n1\n")}}, "r.csv")
+	src := csvIn(fstest.MapFS{"r.csv": {Data: []byte("a\"\n1\n")}}, "")
 	n := 0
 	for _, err := range src.Rows(t.Context()) {
 		var d campaign.Diagnostic
@@ -344,7 +350,7 @@ func TestCSVHeaderProblemsInRows(t *testing.T) {
 }
 
 func TestCSVCancelled(t *testing.T) {
-	src := openCSV(fstest.MapFS{"r.csv": {Data: []byte("a\n1\n2\n3\n")}}, "r.csv")
+	src := csvIn(fstest.MapFS{"r.csv": {Data: []byte("a\n1\n2\n3\n")}}, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	rows, last := 0, error(nil)

@@ -4,29 +4,30 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
+	"strings"
+
+	"campaign/internal/campaign"
 )
 
 const byteOrderMark = "\uFEFF"
 
 // digestText computes the SHA-256 of a text whose line endings (CR LF, CR) are
-// read as LF, without a byte order mark: lower-case hex.
+// read as LF: lower-case hex.
 func digestText(ctx context.Context, r io.Reader) (string, error) {
 	h := sha256.New()
 	buf := make([]byte, 64<<10)
-	head, afterCR := true, false
+	afterCR := false
 	for {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
 		n, err := readFull(r, buf)
 		text := buf[:n]
-		if head {
-			text = bytes.TrimPrefix(text, []byte(byteOrderMark))
-			head = false
-		}
 		if afterCR && len(text) > 0 && text[0] == '\n' {
 			text = text[1:]
 		}
@@ -41,6 +42,52 @@ func digestText(ctx context.Context, r io.Reader) (string, error) {
 			return "", err
 		}
 	}
+}
+
+// digestRows computes the SHA-256 over columns and cells, each with its length
+// before it: neither the order of keys in a record nor a missing key instead of an
+// empty value matters, nor how a file of records is laid out.
+func digestRows(ctx context.Context, s Source) (string, error) {
+	columns, ds, err := s.Columns(ctx)
+	for _, d := range ds {
+		if err == nil && !d.Warning {
+			err = d
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	order := make([]int, len(columns)) // of the columns by name
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(columns[a], columns[b]) })
+	h := sha256.New()
+	var buf []byte
+	write := func(texts []string) {
+		buf = binary.AppendUvarint(buf[:0], uint64(len(texts)))
+		for _, i := range order {
+			buf = binary.AppendUvarint(buf, uint64(len(texts[i])))
+			buf = append(buf, texts[i]...)
+		}
+		h.Write(buf)
+	}
+	write(columns)
+	last := int64(0)
+	for row, err := range s.Rows(ctx) {
+		if d := (campaign.Diagnostic{}); errors.As(err, &d) && d.Warning {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if row.Row != last+1 { // rows between were blank: numbers are part of a plan
+			h.Write(binary.AppendUvarint([]byte{0}, uint64(row.Row)))
+		}
+		last = row.Row
+		write(row.Cells)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // normaliseLines appends text to dst with CR LF and CR as LF. dst may be

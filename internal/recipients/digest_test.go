@@ -32,7 +32,7 @@ func TestDigest(t *testing.T) {
 		{edge + "\r", edge + "\n"},
 		{edge + "\r\n", edge + "\n"},
 	} {
-		src := openCSV(fstest.MapFS{"r.csv": {Data: []byte(test.text)}}, "r.csv")
+		src := csvIn(fstest.MapFS{"r.csv": {Data: []byte(test.text)}}, "")
 		if got := digestOf(t, src); got != want(test.same) {
 			t.Errorf("%.20q: %s", test.text, got)
 		}

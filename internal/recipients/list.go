@@ -2,9 +2,6 @@ package recipients
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"iter"
 	"maps"
 	"slices"
@@ -53,25 +50,4 @@ func (l *list) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	}
 }
 
-// Digest is over columns and cells, each with its length before it: neither the
-// order of keys in a row nor a missing key instead of an empty value matters.
-func (l *list) Digest(ctx context.Context) (string, error) {
-	h := sha256.New()
-	var buf []byte
-	write := func(texts []string) {
-		buf = binary.AppendUvarint(buf[:0], uint64(len(texts)))
-		for _, text := range texts {
-			buf = binary.AppendUvarint(buf, uint64(len(text)))
-			buf = append(buf, text...)
-		}
-		h.Write(buf)
-	}
-	write(l.columns)
-	for row, err := range l.Rows(ctx) {
-		if err != nil {
-			return "", err
-		}
-		write(row.Cells)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
+func (l *list) Digest(ctx context.Context) (string, error) { return digestRows(ctx, l) }

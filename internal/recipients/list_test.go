@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"campaign/internal/campaign"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -22,13 +24,17 @@ func rowsOf(t *testing.T, src Source) []Row {
 }
 
 func TestPlace(t *testing.T) {
-	row := Row{Row: 4, Line: 7, Text: "企业,\"甲,\"\"乙\n丙\",,x"}
+	row := Row{Row: 4, Line: 7, Text: "企业,\"甲,\"\"乙\n丙\",,x", Form: &Form{Separator: ','}}
 	for cell, want := range [][2]int{{7, 1}, {7, 4}, {8, 4}, {8, 5}, {7, 0}} {
 		if line, col := row.Place(cell); line != want[0] || col != want[1] {
 			t.Errorf("cell %d is at %d:%d, want %v", cell, line, col, want)
 		}
 	}
-	for _, row := range []Row{{Line: 3}, {Line: 3, Text: "x"}} {
+	cell := Row{Row: 12, Line: 12, Form: &Form{Sheet: "名单"}}
+	if line, col := cell.Place(27); line != 12 || col != 28 || cell.Where(27) != `sheet "名单", cell AB12` || cell.Where(-1) != `sheet "名单", row 12` {
+		t.Errorf("%d:%d, %s, %s", line, col, cell.Where(27), cell.Where(-1))
+	}
+	for _, row := range []Row{{Line: 3}, {Line: 3, Text: "x", Form: &Form{Separator: ','}}} {
 		if line, col := row.Place(-1); line != 3 || col != 0 {
 			t.Errorf("no cell is at %d:%d", line, col)
 		}
@@ -120,20 +126,21 @@ func TestListCancelled(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	fsys := fstest.MapFS{"r/a.CSV": {Data: []byte("x\n1\n")}}
-	src, err := Open(fsys, "r/a.CSV")
+	src, err := Open(fsys, "r/a.CSV", campaign.Sheet{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Row{{2, 2, []string{"1"}, "1"}}, rowsOf(t, src)); diff != "" {
+	if diff := cmp.Diff([]Row{{Row: 2, Line: 2, Cells: []string{"1"}, Text: "1", Form: &Form{Separator: ','}}}, rowsOf(t, src)); diff != "" {
 		t.Error(diff)
 	}
 	for name, want := range map[string]string{
-		"r/a.xlsx": "r/a.xlsx: recipients cannot be read from this kind of file: save it as one of .csv",
-		"r/csv":    "r/csv: recipients cannot be read from this kind of file: save it as one of .csv",
-		"../a.csv": `"../a.csv" is not a path inside the project`,
-		"/a.csv":   `"/a.csv" is not a path inside the project`,
+		"r/a.ods":     "r/a.ods: recipients cannot be read from this kind of file: save it as one of .csv, .tsv, .xlsx, .ndjson, .json, .yaml, .yml",
+		"r/a.xlsx.gz": "r/a.xlsx.gz: recipients cannot be read from this kind of file: save it as one of .csv, .tsv, .xlsx, .ndjson, .json, .yaml, .yml",
+		"r/csv":       "r/csv: recipients cannot be read from this kind of file: save it as one of .csv, .tsv, .xlsx, .ndjson, .json, .yaml, .yml",
+		"../a.csv":    `"../a.csv" is not a path inside the project`,
+		"/a.csv":      `"/a.csv" is not a path inside the project`,
 	} {
-		if src, err := Open(fsys, name); err == nil || err.Error() != want || src != nil {
+		if src, err := Open(fsys, name, campaign.Sheet{}); err == nil || err.Error() != want || src != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

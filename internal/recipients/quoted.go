@@ -36,12 +36,12 @@ func (s *scanner) quoted() (Row, *campaign.Diagnostic, error) {
 		if st != whole {
 			return s.badQuote(at, cell, st)
 		}
-		row := Row{Row: s.row, Line: s.beginLine}
+		row := Row{Row: s.row, Line: s.beginLine, Form: s.form}
 		d := s.checkText(at)
 		if at-s.begin > s.limits.record {
 			d = s.diagnostic(s.beginLine, 0, ruleLineTooLong, "", longRow, s.limits.record)
 		}
-		if d == nil && s.columns > 0 && s.cells != s.columns {
+		if d == nil && s.columns > 0 && (s.cells < s.columns || s.cells > s.columns && len(bytes.Trim(s.text[s.ends[s.columns-1]:], " \t\u3000")) > 0) {
 			d = s.miscounted(s.cells)
 		}
 		if min(s.find(&s.lf, '\n'), s.find(&s.cr, '\r')) < at {
@@ -52,9 +52,14 @@ func (s *scanner) quoted() (Row, *campaign.Diagnostic, error) {
 			return row, d, nil
 		}
 		row.Text = string(s.buf[s.begin:at])
-		row.Cells = make([]string, len(s.ends))
+		ends := s.ends
+		if s.columns > 0 && s.cells > s.columns { // separators too many
+			row.Text = row.Text[:s.starts[s.columns]-1-s.begin]
+			ends = ends[:s.columns]
+		}
+		row.Cells = make([]string, len(ends))
 		text, from := string(s.text), 0
-		for i, end := range s.ends {
+		for i, end := range ends {
 			row.Cells[i] = text[from:end]
 			from = end
 		}
@@ -85,7 +90,7 @@ func (s *scanner) parse() (at, cell int, st state) {
 		if len(s.ends) <= s.mostCells() {
 			s.ends = append(s.ends, len(s.text))
 		}
-		if at == s.seen || s.buf[at] != ',' {
+		if at == s.seen || s.buf[at] != s.sep {
 			return at, cell, whole
 		}
 	}
@@ -111,7 +116,7 @@ func (s *scanner) plainCell(from int) (int, state) {
 		switch s.buf[at] {
 		case '"':
 			return at, bareQuote
-		case ',', '\n':
+		case s.sep, '\n':
 			s.text = append(s.text, s.buf[from:at]...)
 			return at, whole
 		case '\r':
@@ -149,7 +154,7 @@ func (s *scanner) quotedCell(from int) (int, state) {
 		case '"':
 			s.text = append(s.text, '"')
 			from = at + 1
-		case ',', '\n':
+		case s.sep, '\n':
 			return at, whole
 		case '\r':
 			if at+1 == s.seen && s.isMore() {

@@ -5,6 +5,7 @@ package recipients
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"campaign/internal/campaign"
@@ -15,25 +16,68 @@ type Row struct {
 	Row   int64    // as a spreadsheet numbers it: the header is row 1, blank lines count; position from 1 in lists
 	Line  int      // physical line of the file, from 1, for diagnostics; 0: none
 	Cells []string // as many as Columns
-	Text  string   // the record as it stands in the file, for Place; empty in lists
+	Text  string   // the record as it stands in the file, for Place; empty in lists and workbooks
+	Form  *Form    // of the source, for Place; nil: a list
+	// Missing: the row was looked up in a directory that does not have it, and that
+	// is no error (Join.Optional). Cells that come from there are empty.
+	Missing bool
 }
 
-// Place gives the line and the column (from 1, in code points) where a cell
-// begins. A column of 0 is not known: the row is of a list, or has no such cell.
+// Form says how the cells of a source's rows are found.
+type Form struct {
+	Separator byte   // of a delimited text
+	Sheet     string // of a workbook, else empty
+}
+
+// Place gives the line and the column where a cell begins: of a text the column
+// from 1 in code points, of a workbook the row's and the column's number. A column
+// of 0 is not known: the row is of a list, or has no such cell.
 func (r Row) Place(cell int) (line, col int) {
+	if r.Form != nil && r.Form.Sheet != "" {
+		return int(r.Row), max(cell+1, 0)
+	}
+	if r.Text == "" || cell < 0 || r.Form == nil {
+		return r.Line, 0
+	}
 	at, quoted := 0, false
 	for ; at < len(r.Text) && cell > 0; at++ {
 		switch {
 		case r.Text[at] == '"':
 			quoted = !quoted
-		case r.Text[at] == ',' && !quoted:
+		case r.Text[at] == r.Form.Separator && !quoted:
 			cell--
 		}
 	}
-	if r.Text == "" || cell != 0 {
+	if cell != 0 {
 		return r.Line, 0
 	}
 	return place([]byte(r.Text), at, r.Line)
+}
+
+// Where names a row, or with a cell of a workbook that, for messages.
+func (r Row) Where(cell int) string {
+	switch {
+	case r.Form == nil || r.Form.Sheet == "":
+		return fmt.Sprintf("row %d", r.Row)
+	case cell < 0:
+		return fmt.Sprintf("sheet %q, row %d", r.Form.Sheet, r.Row)
+	default:
+		return fmt.Sprintf("sheet %q, cell %s%d", r.Form.Sheet, columnName(cell), r.Row)
+	}
+}
+
+// columnName is what spreadsheets call a column: A to Z, AA and so on.
+func columnName(i int) string {
+	name := ""
+	for i++; i > 0; i = (i - 1) / 26 {
+		name = string(rune('A'+(i-1)%26)) + name
+	}
+	return name
+}
+
+// Rows are read from the beginning each time.
+type Rows interface {
+	Rows(ctx context.Context) iter.Seq2[Row, error]
 }
 
 // Source is a list of recipients that can be read again and again. It holds no
@@ -43,11 +87,23 @@ type Source interface {
 	// problems are campaign.Diagnostics.
 	Columns(ctx context.Context) ([]string, []campaign.Diagnostic, error)
 	// Rows reads from the beginning. A bad row is yielded with an error that is a
-	// campaign.Diagnostic, and reading goes on; any other error ends it.
+	// campaign.Diagnostic, and reading goes on; any other error ends it. A
+	// diagnostic with row 0 is about the file and no row, and may be a warning.
 	Rows(ctx context.Context) iter.Seq2[Row, error]
-	// Digest is the SHA-256 over the content with line endings normalised to LF
-	// and without a byte order mark, lower-case hex: the same on any system.
+	// Digest is a SHA-256 over the content, lower-case hex: of delimited text over
+	// the text in UTF-8 with line endings normalised to LF and without a byte order
+	// mark, of others over columns and cells. It is the same on any system, and
+	// for a file that was saved in another encoding or packed.
 	Digest(ctx context.Context) (string, error)
+}
+
+// Peeker is a Source that can show how its file begins, the header and what may
+// stand above it included: to find the header where it is looked for in the wrong
+// row.
+type Peeker interface {
+	// Peek gives at most n rows that are not blank. Rows that cannot be read are
+	// passed over; after an error there are the rows before it.
+	Peek(ctx context.Context, n int) []Row
 }
 
 // Reason says why screening leaves a row out.

@@ -20,10 +20,7 @@ var defaultLimits = limits{buffer: 64 << 10, record: 1 << 20}
 
 const longRow = "the row is longer than %d bytes"
 
-// maxColumns is what spreadsheets have at most.
-const maxColumns = 16384
-
-// scanner splits CSV into records. encoding/csv is not used because it takes a
+// scanner splits CSV in UTF-8 into records. encoding/csv is not used because it takes a
 // lone CR for content, reads a field whose quote is never closed into memory to
 // the end of the file, cannot go on behind it, and takes any bytes for text.
 //
@@ -46,9 +43,14 @@ type scanner struct {
 	// is where one stands or where the search ended.
 	lf, cr, quote, nul int
 
-	columns int   // cells that a record must have; 0: any number, for the header
-	line    int   // physical line of pos
-	row     int64 // number of the record that was read last
+	sep     byte   // between cells: ASCII, no quote and no line end
+	decoded string // the encoding that the text had; empty: UTF-8
+	columns int    // cells that a record must have; 0: any number, for the header
+	stop    string // the list ends above the row whose first filled cell says this; empty: nowhere
+	stopped bool   // there
+	line    int    // physical line of pos
+	row     int64  // number of the record that was read last
+	form    *Form  // of its rows
 
 	// The record that was read last, valid until the next one is read.
 	begin     int   // where it begins in buf
@@ -60,17 +62,9 @@ type scanner struct {
 	text      []byte
 }
 
-// newScanner reads the head of r. A diagnostic says that the file as a whole is
-// no CSV in UTF-8.
-func newScanner(r io.Reader, file string, l limits) (*scanner, *campaign.Diagnostic, error) {
-	s := &scanner{src: r, file: file, limits: l, buf: make([]byte, l.buffer), line: 1}
-	if _, err := s.fill(); err != nil {
-		return nil, nil, err
-	}
-	if bytes.HasPrefix(s.buf[:s.end], []byte(byteOrderMark)) {
-		s.pos = len(byteOrderMark)
-	}
-	return s, checkEncoding(file, s.buf[s.pos:s.end], s.eof), nil
+// newScanner reads text that has no byte order mark.
+func newScanner(r io.Reader, file string, sep byte, l limits) *scanner {
+	return &scanner{src: r, file: file, sep: sep, limits: l, buf: make([]byte, l.buffer), line: 1}
 }
 
 // fill makes room and reads. It reports false when the buffer holds as much of
@@ -133,23 +127,31 @@ func (s *scanner) next() (Row, *campaign.Diagnostic, error) {
 			return s.fail(s.beginLine, 0, ruleLineTooLong, "", longRow, s.limits.record)
 		}
 		line := s.buf[s.pos:end]
-		if mayBeBlank(line) && s.isBlank(end) {
+		if s.mayBeBlank(line) && s.isBlank(line) {
 			s.advance(end)
 			continue
+		}
+		if s.stop != "" && s.stopsAt(line) {
+			s.stopped = true
+			s.row-- // it is read again by whoever wants to know what follows
+			return Row{}, nil, io.EOF
 		}
 		quotes := s.find(&s.quote, '"') < end
 		if s.columns == 0 {
 			return s.quoted()
 		}
-		if n := bytes.Count(line, []byte{','}) + 1; !quotes && n != s.columns {
+		if n := bytes.Count(line, []byte{s.sep}) + 1; !quotes && n != s.columns {
 			if d := s.checkText(end); d != nil {
 				return s.failed(d)
 			}
 			s.split(line)
-			return s.failed(s.miscounted(n))
+			if n < s.columns || !s.isBlank(s.buf[s.starts[s.columns]:end]) {
+				return s.failed(s.miscounted(n))
+			}
+			line = line[:s.starts[s.columns]-1-s.begin] // separators too many, as sheets are saved beside which something was
 		}
-		row := Row{Row: s.row, Line: s.line, Cells: make([]string, s.columns), Text: string(line)}
-		if !cut(row.Text, row.Cells, quotes) {
+		row := Row{Row: s.row, Line: s.line, Cells: make([]string, s.columns), Text: string(line), Form: s.form}
+		if !s.cut(row.Text, row.Cells, quotes) {
 			return s.quoted()
 		}
 		if d := s.checkText(end); d != nil {
@@ -162,13 +164,13 @@ func (s *scanner) next() (Row, *campaign.Diagnostic, error) {
 
 // cut takes a line apart into exactly the cells that there should be. It reports
 // false when that is not all there is to it.
-func cut(line string, cells []string, quotes bool) bool {
+func (s *scanner) cut(line string, cells []string, quotes bool) bool {
 	for i := range cells {
 		var end int
 		if quotes && line != "" && line[0] == '"' {
 			cells[i], end = cutQuoted(line)
 		} else {
-			if end = strings.IndexByte(line, ','); end < 0 {
+			if end = strings.IndexByte(line, s.sep); end < 0 {
 				end = len(line)
 			}
 			cells[i] = line[:end]
@@ -179,7 +181,7 @@ func cut(line string, cells []string, quotes bool) bool {
 		switch {
 		case i == len(cells)-1:
 			return end == len(line)
-		case end >= len(line) || line[end] != ',':
+		case end >= len(line) || line[end] != s.sep:
 			return false
 		}
 		line = line[end+1:]
@@ -241,12 +243,39 @@ func (s *scanner) advance(end int) {
 }
 
 // mayBeBlank sees cheaply that most lines are not.
-func mayBeBlank(line []byte) bool {
-	return len(line) == 0 || line[0] == ',' || line[0] == ' ' || line[0] == '\t'
+func (s *scanner) mayBeBlank(line []byte) bool {
+	return len(line) == 0 || line[0] == s.sep || line[0] == ' ' || line[0] == '\t' || bytes.HasPrefix(line, []byte("\u3000"))
 }
 
-func (s *scanner) isBlank(end int) bool {
-	return len(bytes.Trim(s.buf[s.pos:end], " \t,")) == 0
+// isBlank reports whether there is nothing but separators and white space.
+func (s *scanner) isBlank(line []byte) bool {
+	for _, r := range string(line) {
+		if r != rune(s.sep) && r != ' ' && r != '\t' && r != '\u3000' {
+			return false
+		}
+	}
+	return true
+}
+
+// stopsAt reports whether the first filled cell of a line ends the list.
+func (s *scanner) stopsAt(line []byte) bool {
+	rest := string(line)
+	for {
+		rest = strings.TrimLeft(rest, " \t\u3000")
+		cell, _, more := strings.Cut(rest, string(s.sep))
+		if strings.HasPrefix(rest, `"`) {
+			var end int
+			if cell, end = cutQuoted(rest); end > len(rest) {
+				return false
+			}
+			more = end < len(rest)
+			rest = rest[end:]
+		}
+		if Plain(cell) != "" || !more {
+			return isStop(cell, s.stop)
+		}
+		_, rest, _ = strings.Cut(rest, string(s.sep))
+	}
 }
 
 // checkText complains about bytes of the record that are no text.
@@ -255,6 +284,14 @@ func (s *scanner) checkText(end int) *campaign.Diagnostic {
 	if nul := s.find(&s.nul, 0); nul < end {
 		line, col := place(raw, nul-s.begin, s.beginLine)
 		return s.diagnostic(line, col, ruleNUL, saveAsUTF8, "there is a NUL byte in the text")
+	}
+	if s.decoded != "" {
+		at := bytes.Index(raw, []byte("\uFFFD"))
+		if at < 0 {
+			return nil
+		}
+		line, col := place(raw, at, s.beginLine)
+		return s.diagnostic(line, col, ruleOtherEncoding, saveAsUTF8, "there is a character that is not %s", s.decoded)
 	}
 	if utf8.Valid(raw) {
 		return nil
@@ -272,7 +309,7 @@ func (s *scanner) miscounted(n int) *campaign.Diagnostic {
 	line, col, rule, hint := s.beginLine, 0, ruleRowTooShort, ""
 	if n > s.columns {
 		line, col = s.placeOfCell(s.columns)
-		rule, hint = ruleRowTooLong, "put cells that contain a comma into double quotes"
+		rule, hint = ruleRowTooLong, fmt.Sprintf("put cells that contain a %s into double quotes; a column that is meant needs a name in the header", nameOf(s.sep))
 	}
 	return s.diagnostic(line, col, rule, hint, "the row has %d cells, the header has %d", n, s.columns)
 }
@@ -281,7 +318,7 @@ func (s *scanner) miscounted(n int) *campaign.Diagnostic {
 func (s *scanner) split(line []byte) {
 	s.starts = append(s.starts[:0], 0)
 	for i, b := range line {
-		if b == ',' && len(s.starts) <= s.columns {
+		if b == s.sep && len(s.starts) <= s.columns {
 			s.starts = append(s.starts, i+1)
 		}
 	}

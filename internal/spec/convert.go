@@ -90,7 +90,7 @@ func (c *converter) value(n *yaml.Node) any {
 			if c.alias != nil {
 				at = c.alias
 			}
-			c.report(at, ruleTooMany, fmt.Sprintf("the file holds more than %d values", maxValues), "aliases count as often as they are used; long lists belong in a .csv file")
+			c.report(at, ruleTooMany, fmt.Sprintf("the file holds more than %d values", maxValues), "aliases count as often as they are used; long lists belong in a file of recipients, as .csv or .xlsx")
 		}
 		return nil
 	}

@@ -116,6 +116,40 @@ func TestLoadCampaignWhole(t *testing.T) {
 	}
 }
 
+// TestLoadSheets: how files of recipients are read, and what is looked up.
+func TestLoadSheets(t *testing.T) {
+	text := strings.Replace(base, "  list:\n    - {userid: u-1, orgid: o-1}\n", `  file: recipients/a.xlsx
+  sheet: 名单
+  header_row: 3
+  stop_at: 合计
+  columns: {company: 企业名称}
+  exclude: [{file: recipients/out.tsv.gz, delimiter: tab, encoding: gbk, header_row: 2}]
+  lookup:
+    file: recipients/dir.CSV
+    encoding: utf-16
+    delimiter: ";"
+    key: 统一社会信用代码
+    take: {userid: 用户ID, orgid: 企业ID}
+    missing: skip
+`, 1)
+	fsys := files("a.yaml", text)
+	for _, name := range []string{"recipients/a.xlsx", "recipients/out.tsv.gz", "recipients/dir.CSV"} {
+		fsys[name] = &fstest.MapFile{Data: []byte("x"), Mode: 0o644}
+	}
+	c, _, diags := LoadCampaign(fsys, "a.yaml")
+	noDiagnostics(t, diags)
+	want := campaign.Recipients{
+		File: "recipients/a.xlsx", Sheet: campaign.Sheet{Name: "名单", HeaderRow: 3, StopAt: "合计"},
+		Columns: map[string]string{"company": "企业名称"}, DedupeDefault: true,
+		Exclude: []campaign.Exclusion{{File: "recipients/out.tsv.gz", Sheet: campaign.Sheet{Delimiter: "\t", Encoding: "gb18030", HeaderRow: 2}}},
+		Lookup: &campaign.Lookup{File: "recipients/dir.CSV", Sheet: campaign.Sheet{Encoding: "utf-16", Delimiter: ";"},
+			Key: "统一社会信用代码", Take: map[string]string{"userid": "用户ID", "orgid": "企业ID"}, Skip: true},
+	}
+	if diff := cmp.Diff(want, c.Recipients); diff != "" {
+		t.Errorf("recipients (-want +got):\n%s", diff)
+	}
+}
+
 func TestLoadCampaignDefaults(t *testing.T) {
 	c, _, diags := LoadCampaign(files("a.yaml", base), "a.yaml")
 	noDiagnostics(t, diags)

@@ -9,8 +9,29 @@ import (
 	"campaign/internal/campaign"
 )
 
-// formats are the files of recipients that can be read.
-var formats = []string{".csv"}
+// format is a kind of recipients files, with the keys that say how it is read.
+type format struct {
+	extension string
+	packed    bool // may end in .gz as well
+	keys      []string
+}
+
+// formats are the files of recipients that can be read. An .xls file may be many
+// things: what it is, whoever opens it says.
+var formats = []format{
+	{".csv", true, delimitedKeys}, {".tsv", true, delimitedKeys}, {".xlsx", false, []string{"sheet", "header_row", "stop_at"}},
+	{".ndjson", true, []string{"encoding"}}, {".json", true, []string{"encoding"}},
+	{".yaml", true, []string{"encoding"}}, {".yml", true, []string{"encoding"}},
+	{".xls", false, sheetKeys},
+}
+
+var (
+	sheetKeys     = []string{"sheet", "encoding", "delimiter", "header_row", "stop_at"}
+	delimitedKeys = []string{"encoding", "delimiter", "header_row", "stop_at"}
+)
+
+// saveAs names the formats for hints.
+const saveAs = ".csv, .tsv, .xlsx, .ndjson, .json or .yaml; all but .xlsx may be packed as .gz"
 
 func (l *loader) recipients(v val, groups bool) campaign.Recipients {
 	if groups {
@@ -22,10 +43,19 @@ func (l *loader) recipients(v val, groups bool) campaign.Recipients {
 		Defaults: v.key("defaults").table(),
 		Exclude:  l.exclusions(v.key("exclude")),
 	}
-	if file := v.key("file"); file.given() {
-		r.File = l.table(file)
+	if v.key("file").given() {
+		r.File, r.Sheet = l.table(v)
 	} else if columns := v.key("columns"); columns.given() && v.key("list").given() {
 		l.keyProblem(columns, ruleConflict, "columns name the columns of a file, and here is none", "use the fields' own names in the list")
+	}
+	if !v.key("file").given() && v.key("list").given() {
+		l.idleKeys(v, nil, "for files, and here is none")
+		if lookup := v.key("lookup"); lookup.given() {
+			l.keyProblem(lookup, ruleConflict, "lookup is for files, and here is none", "write what is looked up into the list")
+		}
+	}
+	if lookup := v.key("lookup"); lookup.given() {
+		r.Lookup = l.lookup(lookup, v.key("columns"))
 	}
 	for _, row := range v.key("list").items() {
 		r.List = append(r.List, row.table())
@@ -75,25 +105,71 @@ func meant(v val, keys []string) bool {
 	return false
 }
 
-// table resolves the name of a file of recipients.
-func (l *loader) table(v val) string {
-	ext := strings.ToLower(path.Ext(v.text()))
-	for _, known := range formats {
-		if ext == known {
-			file, _ := l.reference(v)
-			return file
+// table resolves the name of a file of recipients and says how it is read.
+func (l *loader) table(v val) (string, campaign.Sheet) {
+	file := v.key("file")
+	f := formatOf(file.text())
+	if f == nil {
+		if strings.TrimSpace(file.text()) != "" {
+			l.problem(file, ruleFileFormat, fmt.Sprintf("recipients cannot be read from %q", clip(path.Base(file.text()))), "save the list as "+saveAs)
+		}
+		return "", campaign.Sheet{}
+	}
+	l.idleKeys(v, f.keys, "not for "+f.extension+" files")
+	sheet := campaign.Sheet{
+		Name: v.key("sheet").text(), Encoding: v.key("encoding").text(), Delimiter: v.key("delimiter").text(),
+		HeaderRow: v.key("header_row").number(), StopAt: v.key("stop_at").text(),
+	}
+	if sheet.Encoding == "gbk" {
+		sheet.Encoding = "gb18030" // which has all of it
+	}
+	if sheet.Delimiter == "tab" {
+		sheet.Delimiter = "\t"
+	}
+	name, _ := l.reference(file)
+	return name, sheet
+}
+
+// formatOf finds the format of a file by its name.
+func formatOf(name string) *format {
+	name = strings.ToLower(name)
+	unpacked, packed := strings.CutSuffix(name, ".gz")
+	for i, f := range formats {
+		if path.Ext(unpacked) == f.extension && (f.packed || !packed) {
+			return &formats[i]
 		}
 	}
-	if strings.TrimSpace(v.text()) != "" {
-		l.problem(v, ruleFileFormat, fmt.Sprintf("recipients cannot be read from %q", clip(path.Base(v.text()))), "save the list as "+strings.Join(formats, " or "))
+	return nil
+}
+
+// idleKeys refuses keys that say how a file is read and are not among those that
+// mean something here.
+func (l *loader) idleKeys(v val, known []string, why string) {
+	for _, key := range sheetKeys {
+		if x := v.key(key); x.given() && !slices.Contains(known, key) {
+			l.keyProblem(x, ruleConflict, fmt.Sprintf("%s is %s", key, why), "remove it")
+		}
 	}
-	return ""
 }
 
 func (l *loader) exclusions(v val) []campaign.Exclusion {
 	var out []campaign.Exclusion
 	for _, item := range v.items() {
-		out = append(out, campaign.Exclusion{File: l.table(item.key("file")), Columns: item.key("columns").table()})
+		e := campaign.Exclusion{Columns: item.key("columns").table()}
+		e.File, e.Sheet = l.table(item)
+		out = append(out, e)
+	}
+	return out
+}
+
+// lookup reads a join with a directory. columns are the list's.
+func (l *loader) lookup(v, columns val) *campaign.Lookup {
+	out := &campaign.Lookup{Key: v.key("key").text(), Take: v.key("take").table(), Skip: v.key("missing").text() == "skip"}
+	out.File, out.Sheet = l.table(v)
+	for _, name := range v.key("take").keys() {
+		if columns.key(name).given() {
+			l.keyProblem(v.key("take").key(name), ruleConflict, fmt.Sprintf("%s is taken from the directory and also named under columns", clip(name)), "keep one of them")
+		}
 	}
 	return out
 }
