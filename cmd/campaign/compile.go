@@ -192,6 +192,7 @@ func (p *project) inputs(ctx context.Context, j *job) ([]campaign.Input, error) 
 	for _, e := range slices.Concat(j.campaign.Recipients.Exclude, j.declared.Suppress) {
 		lists = append(lists, e.File)
 	}
+	lists = append(lists, j.campaign.Recipients.Audience.Files()...)
 	slices.Sort(lists)
 	for _, file := range slices.Compact(lists) {
 		source, err := recipients.Open(p.files, file)

@@ -250,13 +250,16 @@ func (t *todo) planAll(ctx context.Context) ([]campaign.Diagnostic, error) {
 	return rows, nil
 }
 
-// invalid refuses to send. More recipients than max_recipients is a guard; other
-// problems are to be corrected.
+// guardRules are the rules whose problems are guards that stop a run; other
+// problems are mistakes to be corrected.
+var guardRules = []string{plan.RuleMaxRecipients, plan.RuleExpectedRows, plan.RuleMustInclude, plan.RuleMustExclude}
+
+// invalid refuses to send: stopped by a guard when nothing but guards complain.
 func (s *sender) invalid(found []campaign.Diagnostic) error {
 	s.show(s.stderr, campaign.SortDiagnostics(found))
 	code := exitGuard
 	for _, d := range found {
-		if !d.Warning && d.Rule != "max-recipients" {
+		if !d.Warning && !slices.Contains(guardRules, d.Rule) {
 			code = exitProblems
 		}
 	}

@@ -5,6 +5,7 @@ package campaign
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -50,6 +51,44 @@ type Recipients struct {
 	DedupeDefault bool
 	Exclude       []Exclusion
 	Groups        *Groups
+	Audience      Audience
+}
+
+// Audience is what a file says about the recipients as a whole: guards that hold
+// the list against what its author knows. Its zero value asks for nothing.
+type Audience struct {
+	Expect *Expected // rows of the list; nil: any number
+	// MaxChange is how large a part of the previous occurrence's recipients may be
+	// other ones now, 0 to 1 and above; nil: any.
+	MaxChange   *float64
+	MustInclude []Named // who must be sent to
+	MustExclude []Named // who must not be sent to
+}
+
+// Files are the lists that the guards read, in their order.
+func (a *Audience) Files() []string {
+	var files []string
+	for _, n := range slices.Concat(a.MustInclude, a.MustExclude) {
+		if n.ID == "" {
+			files = append(files, n.List.File)
+		}
+	}
+	return files
+}
+
+// Expected is a range of numbers, both ends included.
+type Expected struct {
+	Min int64
+	Max int64 // 0: no end
+}
+
+// Holds reports whether n is in the range.
+func (e Expected) Holds(n int64) bool { return n >= e.Min && (e.Max == 0 || n <= e.Max) }
+
+// Named is somebody that a file names: by the recipient's id, or those of a list.
+type Named struct {
+	ID   string    // empty: the list
+	List Exclusion // how it is read
 }
 
 // Exclusion is a file whose recipients are left out: by a campaign (exclude) or

@@ -65,7 +65,17 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 	if err != nil {
 		return err
 	}
-	second := pass{source: p.source, worker: p.planner(p.table), collect: func(c *chunk) (bool, error) { return p.collect(b, c) }}
+	call, err := p.rollCall(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, call.close()) }()
+	second := pass{source: p.source, worker: p.planner(p.table), collect: func(c *chunk) (bool, error) {
+		if err := call.take(c); err != nil {
+			return false, err
+		}
+		return p.collect(b, c)
+	}}
 	if screener != nil {
 		defer func() { err = errors.Join(err, screener.Close()) }()
 		second.left = found.Left(ctx)
@@ -78,7 +88,10 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 			p.summary.lists[i].Matched = found.Matched(i)
 		}
 	}
-	return nil
+	if b.stopped {
+		return nil
+	}
+	return call.judge(ctx)
 }
 
 // preview keeps the first message for the summary.
@@ -105,10 +118,11 @@ func (p *Plan) judge() {
 		if p.spec.Layout.Groups {
 			what = "user groups (not people)"
 		}
-		s.problem(p.at(campaign.Problem{Pointer: "/delivery/max_recipients", Rule: "max-recipients",
+		s.problem(p.at(campaign.Problem{Pointer: "/delivery/max_recipients", Rule: RuleMaxRecipients,
 			Message: fmt.Sprintf("the campaign is for %d %s, more than max_recipients allows: %d", n, what, c.Policy.MaxRecipients),
 			Hint:    "check the recipients; if they are right, raise max_recipients under delivery"}))
 	}
+	p.expected()
 	if s.totals.Recipients == 0 && p.to == nil && !campaign.HasErrors(s.problems) {
 		s.problem(campaign.Diagnostic{File: p.recipientsFile(), Rule: "no-recipients",
 			Message: "the list has no row: there is nobody to send to",

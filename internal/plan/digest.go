@@ -73,6 +73,17 @@ func (p *Plan) digestSources(ctx context.Context, d *digester) error {
 		}
 		d.text("list", sum)
 	}
+	for _, file := range p.spec.Campaign.Recipients.Audience.Files() {
+		source, err := p.spec.Open(file)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", file, err)
+		}
+		sum, err := source.Digest(ctx)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", file, err)
+		}
+		d.text("named", sum)
+	}
 	return nil
 }
 
@@ -154,6 +165,7 @@ func (d *digester) campaign(c *campaign.Campaign) error {
 	d.flag("dedupe", r.DedupeDefault)
 	d.texts("dedupe", r.Dedupe)
 	d.exclusions("exclude", r.Exclude)
+	d.audience(&r.Audience)
 	if g := r.Groups; g != nil {
 		d.flag("disjoint", g.Disjoint)
 		for _, id := range g.IDs {
@@ -215,6 +227,27 @@ func (d *digester) guards(pol *campaign.Policy) {
 		d.share(s.Share)
 		d.number("wait", int64(s.Wait))
 		d.flag("confirm", s.Confirm)
+	}
+}
+
+// audience adds the guards on the audience, as guards does.
+func (d *digester) audience(a *campaign.Audience) {
+	if e := a.Expect; e != nil {
+		d.number("expect min", e.Min)
+		d.number("expect max", e.Max)
+	}
+	if a.MaxChange != nil {
+		d.text("max change", "")
+		d.share(*a.MaxChange)
+	}
+	d.named("must include", a.MustInclude)
+	d.named("must exclude", a.MustExclude)
+}
+
+func (d *digester) named(label string, all []campaign.Named) {
+	for _, n := range all {
+		d.text(label, n.ID)
+		d.exclusions(label, []campaign.Exclusion{n.List})
 	}
 }
 

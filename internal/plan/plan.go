@@ -65,6 +65,7 @@ type Plan struct {
 	source         recipients.Source
 	to             map[string]bool // nil: no trial
 	only           map[string]bool // nil: anybody
+	leaving        int             // lists that leave rows out; those that follow say who must not be sent to
 	newScreener    func() recipients.Screener
 	summary        *summary
 }
@@ -85,6 +86,7 @@ func New(spec Spec) (*Plan, []campaign.Diagnostic) {
 	p.newScreener = func() recipients.Screener {
 		return recipients.NewScreener(recipients.Options{TempDir: spec.TempDir})
 	}
+	p.leaving = len(p.lists())
 	p.summary = p.newSummary()
 	ds := p.compile()
 	ds = append(ds, p.checkNames()...)

@@ -95,6 +95,9 @@ func (p *Plan) decide(t *table, r *renderer, e *entry) {
 	case p.only != nil && !p.only[e.cells[0]]:
 		e.skip = skipNotAllowed + ": the account's only list"
 		return
+	case e.left.Reason == recipients.Excluded && e.left.List >= p.leaving:
+		e.problems = append(e.problems, p.mustNot(t, e))
+		return
 	case e.left.Reason == recipients.Excluded:
 		e.skip = p.listReason(e.left.List)
 		return

@@ -37,6 +37,7 @@ func (l *loader) recipients(v val, groups bool) campaign.Recipients {
 	default:
 		r.DedupeDefault = true
 	}
+	r.Audience = l.audience(v)
 	return r
 }
 
