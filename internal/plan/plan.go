@@ -91,6 +91,9 @@ func New(spec Spec) (*Plan, []campaign.Diagnostic) {
 	ds := p.compile()
 	ds = append(ds, p.checkNames()...)
 	ds = append(ds, p.checkDefaults()...)
+	if spec.Columns == nil && !campaign.HasErrors(ds) { // a run that was planned has been looked at
+		ds = append(ds, p.checkMarkup()...)
+	}
 	switch {
 	case campaign.HasErrors(ds):
 	case spec.Columns != nil:
