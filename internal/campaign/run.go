@@ -109,8 +109,11 @@ func (r Recipient) ID() string {
 
 // Delivery is one upstream request that a run owes.
 type Delivery struct {
-	Seq        int64  // position in the run, from 0
-	Digest     Digest // over the rendered content and the recipients
+	Seq    int64  // position in the run, from 0
+	Digest Digest // over the rendered content and the recipients
+	// Content is over what its recipients read, the same in every campaign and run
+	// that says the same; zero: the planner did not say.
+	Content    Digest
 	Recipients []Recipient
 }
 

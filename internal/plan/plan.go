@@ -47,8 +47,11 @@ type Spec struct {
 	// Columns are those of a run that was planned before. They are for Messages,
 	// which then needs no recipients file; other plans leave them nil.
 	Columns []string
-	Workers int    // 0: as many as there are processors
-	TempDir string // for what screening spills; empty: the system's
+	// Contents makes deliveries say what their recipients read (Delivery.Content),
+	// which costs another digest for each recipient with a text of its own.
+	Contents bool
+	Workers  int    // 0: as many as there are processors
+	TempDir  string // for what screening spills; empty: the system's
 	// Locate gives problems of the campaign file their place; nil: the file.
 	Locate func(campaign.Problem) campaign.Diagnostic
 }

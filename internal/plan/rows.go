@@ -21,6 +21,7 @@ type entry struct {
 	skip     string                // why no delivery covers it
 	cells    []string              // in the order of the run's columns
 	content  content
+	reading  campaign.Digest // of what the recipient reads; zero: nobody asks
 	mark     mark
 }
 
@@ -105,12 +106,12 @@ func (p *Plan) decide(t *table, r *renderer, e *entry) {
 		e.skip = fmt.Sprintf("%s: row %d", skipDuplicate, e.left.First)
 		return
 	}
-	c, _, err := r.content(t, e.cells, nil)
+	c, reading, err := r.judged(t, e.cells)
 	if err != nil {
 		e.problems = p.misfits(t, r, e)
 		return
 	}
-	e.content, e.mark = c, r.mark(e.row, e.cells)
+	e.content, e.reading, e.mark = c, reading, r.mark(e.row, e.cells)
 }
 
 // misfits says why texts cannot be rendered for a row: the first reason of each
