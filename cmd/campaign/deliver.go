@@ -32,7 +32,7 @@ func (s *sender) carryOut(ctx context.Context, t *todo) (int, error) {
 		return exitCode(err), err
 	}
 	if !t.known {
-		err := s.store(ctx, t)
+		err := s.begin(ctx, t)
 		if err == nil {
 			err = s.noteCommit(ctx, t.run)
 		}
@@ -100,6 +100,49 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 // blocksAtOnce is how many blocks are added to the ledger in one write.
 const blocksAtOnce = 16
 
+// begin plans the campaign into the ledger while no other run of the profile begins,
+// so that what guards have counted holds.
+func (s *sender) begin(ctx context.Context, t *todo) error {
+	if s.flags.to != nil { // a trial counts for no guard
+		return s.store(ctx, t)
+	}
+	leave, err := s.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if s.flags.again == "" { // somebody may have sent the same since it was looked at
+		again, err := s.repeatOf(ctx, t)
+		if err != nil {
+			return err
+		}
+		if again != nil {
+			return fail(exitGuard, "%s", again.stops())
+		}
+	}
+	if s.caps(t) {
+		before := t.summary.Skipped[plan.SkipCapped]
+		capped, err := s.countCapped(ctx, t)
+		if err != nil {
+			return err
+		}
+		defer capped.Close()
+		if err := t.without(ctx, capped); err != nil {
+			return err
+		}
+		t.plan.LeaveOut(capped)
+		defer t.plan.LeaveOut(nil)
+		t.run.PlanDigest = cappedPlan(t.digest, capped)
+		if n := capped.Rows(); n != before {
+			fmt.Fprintf(s.stderr, "%s%s: %s over the cap now, %d a moment ago\n", s.tag(), t.campaign.Name, count(n, "recipient"), before)
+		}
+	}
+	if err := s.store(ctx, t); err != nil {
+		return err
+	}
+	return s.noteOverrides(ctx, t)
+}
+
 // store writes the plan and the frozen inputs into the ledger. Files that
 // changed since they were checked are noticed here.
 func (s *sender) store(ctx context.Context, t *todo) error {
@@ -122,6 +165,7 @@ func (s *sender) store(ctx context.Context, t *todo) error {
 		if campaign.HasErrors(found) {
 			return s.invalid(found)
 		}
+		again.LeaveOut(t.plan.Left())
 		p = again
 	}
 	t.run = run

@@ -82,6 +82,8 @@ const (
 	NoteEnded     = "ended"     // an invocation ended; Text: why
 	NoteCancelled = "cancelled" // Text: the reason
 	NoteStage     = "stage"     // a stage was passed; Text: its number (from 1), then ": " and what let it pass
+	NoteChange    = "change"    // a person accepted that other people than last time get it; Text: how many, why
+	NoteAgain     = "again"     // a person wanted the same message sent again; Text: to how many, why
 	NoteResolved  = "resolved"  // a person settled unknown deliveries; Text: how many, as what, why
 )
 

@@ -80,6 +80,7 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 		defer func() { err = errors.Join(err, screener.Close()) }()
 		second.left = found.Left(ctx)
 	}
+	second.capped = p.capped.all(ctx)
 	if err := second.run(ctx, p.spec.Workers); err != nil {
 		return fmt.Errorf("read %s: %w", p.recipientsFile(), err)
 	}

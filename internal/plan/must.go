@@ -72,6 +72,7 @@ type rollCall struct {
 	screen *screen
 	lists  []list
 	keys   *recipients.Keyed // tag: the entry, or present
+	key    []byte
 	buf    []byte
 }
 
@@ -118,19 +119,26 @@ func (c *rollCall) take(chunk *chunk) error {
 	if c == nil {
 		return nil
 	}
-	var key []byte
 	for i := range chunk.entries {
 		e := &chunk.entries[i]
 		if e.ignored || len(e.problems) > 0 || e.skip != "" {
 			continue
 		}
-		for kind, columns := range c.screen.kinds {
-			if key = appendKey(key[:0], columns, e.cells); len(key) == 0 {
-				continue
-			}
-			if err := c.add(uint8(kind), key, present); err != nil {
-				return err
-			}
+		if err := c.keysOf(e, present); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysOf adds the keys of a row that a list may name it by.
+func (c *rollCall) keysOf(e *entry, tag uint64) error {
+	for kind, columns := range c.screen.kinds {
+		if c.key = appendKey(c.key[:0], columns, e.cells); len(c.key) == 0 {
+			continue
+		}
+		if err := c.add(uint8(kind), c.key, tag); err != nil {
+			return err
 		}
 	}
 	return nil

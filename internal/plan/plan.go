@@ -69,6 +69,7 @@ type Plan struct {
 	to             map[string]bool // nil: no trial
 	only           map[string]bool // nil: anybody
 	leaving        int             // lists that leave rows out; those that follow say who must not be sent to
+	capped         *Capped         // nil: nobody is looked at for it
 	newScreener    func() recipients.Screener
 	summary        *summary
 }

@@ -3,6 +3,8 @@ package plan
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,6 +19,19 @@ import (
 // read reports whether people read the text at a pointer.
 func read(pointer string) bool {
 	return pointer != "/content/name" && !strings.HasPrefix(pointer, "/content/ext/") && pointer != "/content/ext"
+}
+
+// ContentDigest is over a campaign's content as it is written: before anything is
+// rendered, with the text of its files and with its vars. Who updated none of it
+// would send the same once more. Lower-case hex, the same on any system.
+func ContentDigest(c *campaign.Campaign) (string, error) {
+	d := &digester{hash: sha256.New()}
+	if err := d.json("content", c.Content.Raw.JSON, false); err != nil {
+		return "", fmt.Errorf("content: %w", err)
+	}
+	d.mapping("files", c.Content.Files)
+	d.mapping("vars", c.Vars)
+	return hex.EncodeToString(d.hash.Sum(nil)), nil
 }
 
 // readShared prepares the digest of what is read, once: of texts that are the same

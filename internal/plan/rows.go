@@ -15,6 +15,7 @@ type entry struct {
 	text     string // of the record, for the place of a cell
 	from, to int    // its raw cells in the chunk
 	left     recipients.Left
+	capped   bool // has got as many messages as the account allows
 	// What the workers make of it:
 	ignored  bool                  // a trial does not name it
 	problems []campaign.Diagnostic // it is in no delivery
@@ -31,6 +32,9 @@ const (
 	skipExcluded   = "excluded"
 	skipSuppressed = "suppressed"
 	skipNotAllowed = "not-allowed"
+
+	// SkipCapped: the recipient has got as many messages as the account allows.
+	SkipCapped = "capped"
 )
 
 // recipient fills cells, one a column, from a row's raw cells: normalised
@@ -104,6 +108,9 @@ func (p *Plan) decide(t *table, r *renderer, e *entry) {
 		return
 	case e.left.Reason == recipients.Duplicate:
 		e.skip = fmt.Sprintf("%s: row %d", skipDuplicate, e.left.First)
+		return
+	case e.capped:
+		e.skip = p.cappedReason()
 		return
 	}
 	c, reading, err := r.judged(t, e.cells)

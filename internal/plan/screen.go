@@ -95,7 +95,7 @@ func (s *screen) total(ctx context.Context, found recipients.Screening) (int64, 
 		}
 		n--
 	}
-	return n, nil
+	return n - s.plan.capped.Rows(), nil
 }
 
 // stages are the campaign's, unless one delivery carries everybody: groups that
