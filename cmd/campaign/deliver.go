@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,36 +112,37 @@ func (s *sender) begin(ctx context.Context, t *todo) error {
 		return err
 	}
 	defer leave()
-	if s.flags.again == "" { // somebody may have sent the same since it was looked at
-		again, err := s.repeatOf(ctx, t)
-		if err != nil {
-			return err
-		}
-		if again != nil {
-			return fail(exitGuard, "%s", again.stops())
-		}
+	// Somebody may have sent the same since it was looked at.
+	if stops, err := s.guardRepeat(ctx, t); err != nil || stops != "" {
+		return cmp.Or(err, fail(exitGuard, "%s", stops))
 	}
-	if s.caps(t) {
-		before := t.summary.Skipped[plan.SkipCapped]
-		capped, err := s.countCapped(ctx, t)
-		if err != nil {
-			return err
-		}
-		defer capped.Close()
-		if err := t.without(ctx, capped); err != nil {
-			return err
-		}
-		t.plan.LeaveOut(capped)
-		defer t.plan.LeaveOut(nil)
-		t.run.PlanDigest = cappedPlan(t.digest, capped)
-		if n := capped.Rows(); n != before {
-			fmt.Fprintf(s.stderr, "%s%s: %s over the cap now, %d a moment ago\n", s.tag(), t.campaign.Name, count(n, "recipient"), before)
-		}
-	}
-	if err := s.store(ctx, t); err != nil {
+	if err := s.storeCapped(ctx, t); err != nil {
 		return err
 	}
 	return s.noteOverrides(ctx, t)
+}
+
+// storeCapped is store without those who are over the account's cap now.
+func (s *sender) storeCapped(ctx context.Context, t *todo) error {
+	if !s.caps(t) {
+		return s.store(ctx, t)
+	}
+	before := t.summary.Skipped[plan.SkipCapped]
+	capped, err := s.countCapped(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer capped.Close()
+	if err := t.without(ctx, capped); err != nil {
+		return err
+	}
+	if n := capped.Rows(); n != before {
+		fmt.Fprintf(s.stderr, "%s%s: %s over the cap now, %d a moment ago\n", s.tag(), t.campaign.Name, count(n, "recipient"), before)
+	}
+	t.plan.LeaveOut(capped)
+	defer t.plan.LeaveOut(nil)
+	t.run.PlanDigest = cappedPlan(t.digest, capped)
+	return s.store(ctx, t)
 }
 
 // store writes the plan and the frozen inputs into the ledger. Files that

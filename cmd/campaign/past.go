@@ -31,21 +31,24 @@ func (s *sender) guardPast(ctx context.Context, t *todo) (stops bool, err error)
 		fmt.Fprintf(s.stderr, "%s%s: stopped before anything was sent: %s. If that is right: --accept-change \"why\"\n", s.tag(), t.campaign.Name, change)
 		return true, nil
 	}
-	again, err := s.repeatOf(ctx, t)
+	again, err := s.guardRepeat(ctx, t)
 	if err != nil {
 		return false, err
 	}
-	if again != nil && s.flags.again == "" {
-		fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), t.campaign.Name, again.stops())
+	if again != "" {
+		fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), t.campaign.Name, again)
 		return true, nil
 	}
 	if change != nil {
-		t.overrides = append(t.overrides, campaign.Note{Kind: campaign.NoteChange, By: person(), Text: change.String() + ": " + s.flags.change})
-	}
-	if again != nil {
-		t.overrides = append(t.overrides, campaign.Note{Kind: campaign.NoteAgain, By: person(), Text: again.String() + ": " + s.flags.again})
+		t.override(campaign.NoteChange, change.String()+": "+s.flags.change)
 	}
 	return false, s.foreseeCap(ctx, t)
+}
+
+// override is for the run's history: by whose word a guard let it begin.
+func (t *todo) override(kind, text string) {
+	t.overrides = slices.DeleteFunc(t.overrides, func(n campaign.Note) bool { return n.Kind == kind }) // that was looked at before
+	t.overrides = append(t.overrides, campaign.Note{Kind: kind, By: person(), Text: text})
 }
 
 // change is how the recipients differ from those of the previous occurrence.

@@ -20,14 +20,29 @@ type repeat struct {
 	run      campaign.Run
 	both     int64 // recipients of both
 	all, had int64 // recipients of this run, and of the other
+	unit     string
 }
 
 func (r *repeat) String() string {
-	return fmt.Sprintf("%d of %d recipients have the same message from %s (run %s, of %s)", r.both, r.all, r.run.Campaign, r.run.ID, r.run.Began.Format("2006-01-02"))
+	return fmt.Sprintf("%d of %s have the same message from %s (run %s, of %s)", r.both, count(r.all, r.unit), r.run.Campaign, r.run.ID, r.run.Began.Format("2006-01-02"))
 }
 
 func (r *repeat) stops() string {
 	return fmt.Sprintf("stopped before anything was sent: %s, and that was within %d days. To send it again: --again \"why\"", r, int(repeatWithin.Hours())/24)
+}
+
+// guardRepeat says why the campaign must not begin; empty: nobody did the same, or a
+// person knows of it.
+func (s *sender) guardRepeat(ctx context.Context, t *todo) (stops string, err error) {
+	again, err := s.repeatOf(ctx, t)
+	if again == nil || err != nil {
+		return "", err
+	}
+	if s.flags.again == "" {
+		return again.stops(), nil
+	}
+	t.override(campaign.NoteAgain, again.String()+": "+s.flags.again)
+	return "", nil
 }
 
 // repeatOf looks for campaigns of other names that sent the same message, or owe it,
@@ -129,7 +144,7 @@ func (s *sender) largest(ctx context.Context, t *todo, keys *recipients.Keyed, r
 	for i, run := range runs {
 		had := run.Totals.Recipients - run.Totals.Skipped
 		if 2*both[i] >= min(all, had) && both[i] > 0 && (found == nil || both[i] > found.both) {
-			found = &repeat{run, both[i], all, had}
+			found = &repeat{run, both[i], all, had, t.unit()}
 		}
 	}
 	return found, nil
