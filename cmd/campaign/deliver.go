@@ -99,7 +99,7 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 }
 
 // blocksAtOnce is how many blocks are added to the ledger in one write.
-const blocksAtOnce = 16
+const blocksAtOnce = 4
 
 // begin plans the campaign into the ledger while no other run of the profile begins,
 // so that what guards have counted holds.

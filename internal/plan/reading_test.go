@@ -42,7 +42,7 @@ func TestContentIsWhatPeopleRead(t *testing.T) {
 		t.Fatalf("two people read different texts: %v", want)
 	}
 	same := map[string]Spec{
-		"the same once more": first,
+		"the same once more":                              first,
 		"another name, extra field, campaign and columns": saying("n,userid,orgid,more\n甲,a,1,\n乙,b,1,\n", "公告 {{ .n }}", "<p>正文</p>\n", "二 {{ .userid }}", "{{ .campaign }}"),
 		"a text made in another way":                      saying(csv, `{{ if eq .n "甲" }}公告 甲{{ else }}公告 乙{{ end }}`, " <p>{{ default \"正文\" \"\" }}</p>", "一", "x"),
 		"a body that depends on the recipient":            saying(csv, "公告 {{ .n }}", `<p>正{{ if .n }}文{{ end }}</p>`, "一", "x"),

@@ -24,7 +24,7 @@ func NewKeyed(o Options) *Keyed { return &Keyed{sorter: sorterOf(o)} }
 func sorterOf(o Options) *sorter {
 	memory := o.Memory
 	if memory <= 0 {
-		memory = defaultMemory
+		memory = defaultMemory / 2 // it stands beside a Screener
 	}
 	return newSorter(memory, func() (spill, error) { return newTempFile(o.TempDir) })
 }
