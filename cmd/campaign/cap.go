@@ -115,7 +115,7 @@ var errEnough = errors.New("enough")
 // gotBy gives the ids of one run. What it still owes counts, however long ago it
 // began; what has expired is not owed any more, whether or not that was recorded.
 func (s *sender) gotBy(ctx context.Context, run campaign.Run, since time.Time, yield func(string) bool) error {
-	if rests, err := s.rests(ctx, run, since); rests || err != nil {
+	if rests, err := rests(ctx, s.ledger, run, since); rests || err != nil {
 		return err
 	}
 	owes := sync.OnceValue(func() bool { return s.stillOwes(ctx, run) })
@@ -151,11 +151,11 @@ func counts(r campaign.Result, since time.Time, owes func() bool) bool {
 
 // rests reports whether a run owes nothing and did nothing since then: it is passed
 // over without being read.
-func (s *sender) rests(ctx context.Context, run campaign.Run, since time.Time) (bool, error) {
+func rests(ctx context.Context, led ledger.Reader, run campaign.Run, since time.Time) (bool, error) {
 	if !run.Began.Before(since) {
 		return false, nil
 	}
-	notes, err := s.ledger.Notes(ctx, run.ID)
+	notes, err := led.Notes(ctx, run.ID)
 	if err != nil || len(notes) == 0 {
 		return false, err
 	}
