@@ -51,7 +51,7 @@ type Run struct {
 	State      RunState
 	Reason     string   // why it was cancelled
 	Planner    int      // version of the planner that made it
-	PlanDigest string   // over all inputs, lower-case hex (design: delivery, plan)
+	PlanDigest string   // over all inputs, lower-case hex (design: delivery, plan); behind a hyphen, over whom a cap left out
 	Columns    []string // meaning of the recipients' cells; the first is the id that operators know
 	Totals     Totals   // what the planner counted; set when the run opens
 }

@@ -101,7 +101,9 @@ type Planner interface {
 	// another: ErrConflict. Durable at the latest when Open returns.
 	Add(ctx context.Context, run string, blocks []campaign.Block) error
 	// Open ends planning: it compares totals with what was added (ErrConflict when
-	// they differ) and moves the run from Planning to Open. Again: no effect. Durable.
+	// they differ) and moves the run from Planning to Open. Again: no effect. Durable,
+	// atomic: from that moment the run owes all its deliveries to whoever counts what
+	// recipients get (Results), and before it none.
 	Open(ctx context.Context, run string, totals campaign.Totals) error
 }
 
