@@ -153,7 +153,7 @@ func TestBareLoop(t *testing.T) {
 // BenchmarkWhole runs the program in a process of its own over a list of
 // 1,000,000 rows, or BENCH_ROWS, with every message rendered. It gives its time
 // against a bare loop on one core over the same file, and the most memory that the
-// process had from the system (VmHWM; 0 where there is no /proc).
+// peakOf had from the system (VmHWM; 0 where there is no /proc).
 func BenchmarkWhole(b *testing.B) {
 	rows := 1_000_000
 	if n, err := strconv.Atoi(os.Getenv("BENCH_ROWS")); err == nil {
@@ -170,7 +170,7 @@ func BenchmarkWhole(b *testing.B) {
 				bareLoop(b, list, io.Discard)
 				loop += time.Since(begin)
 				b.StartTimer()
-				peak = max(peak, process(b, command, "--project", dir, filepath.Join(dir, "big.yaml")))
+				peak = max(peak, peakOf(b, command, "--project", dir, filepath.Join(dir, "big.yaml")))
 			}
 			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 			b.ReportMetric(b.Elapsed().Seconds()/loop.Seconds(), "x-bare-loop")
@@ -179,8 +179,8 @@ func BenchmarkWhole(b *testing.B) {
 	}
 }
 
-// process runs the program and watches how much memory it takes.
-func process(b *testing.B, args ...string) (peakMB float64) {
+// peakOf runs the program and watches how much memory it takes.
+func peakOf(b *testing.B, args ...string) (peakMB float64) {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {

@@ -37,6 +37,7 @@ type occasion struct {
 	to         []string         // a trial to these only
 	endpoint   string           // sends here instead of the account's own address (the sandbox)
 	groups     []campaign.Group // the upstream's groups as they are now; nil: those of the lock file
+	contents   bool             // deliveries say what they say: it is to be sent
 	columns    []string         // of a run that was planned before: its recipients stand in the ledger
 }
 
@@ -78,7 +79,7 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 		Project: p.decl.ID, Profile: p.profile.Name,
 		Campaign: c, Account: j.declared, Layout: j.target.Layout(),
 		Occurrence: o.occurrence, Zone: p.decl.Location,
-		Groups: j.groups, To: o.to, Columns: o.columns,
+		Groups: j.groups, To: o.to, Columns: o.columns, Contents: o.contents,
 		Open: func(name string, sheet campaign.Sheet) (recipients.Source, error) {
 			return recipients.Open(p.files, name, sheet)
 		},
@@ -154,9 +155,17 @@ func (p *project) resolveGroups(c *campaign.Campaign, doc *spec.Document, fresh 
 
 // check plans the campaign as a whole and gives every problem of its rows.
 func (j *job) check(ctx context.Context) (plan.Summary, []campaign.Diagnostic, error) {
-	for _, err := range j.plan.Blocks(ctx) {
+	return j.look(ctx, func(campaign.Digest) {})
+}
+
+// look is check, and tells what each delivery says.
+func (j *job) look(ctx context.Context, said func(campaign.Digest)) (plan.Summary, []campaign.Diagnostic, error) {
+	for block, err := range j.plan.Blocks(ctx) {
 		if err != nil {
 			return plan.Summary{}, nil, fmt.Errorf("%s: %w", j.campaign.File, err)
+		}
+		for i := range block.Deliveries {
+			said(block.Deliveries[i].Content)
 		}
 	}
 	summary := j.plan.Summary()
@@ -208,6 +217,9 @@ func (p *project) lists(ctx context.Context, j *job) (out []campaign.Input, err 
 		tables = append(tables, table{r.Lookup.File, r.Lookup.Sheet})
 	}
 	for _, e := range slices.Concat(r.Exclude, j.declared.Suppress) {
+		tables = append(tables, table{e.File, e.Sheet})
+	}
+	for _, e := range r.Audience.Lists() {
 		tables = append(tables, table{e.File, e.Sheet})
 	}
 	slices.SortStableFunc(tables, func(a, b table) int { return strings.Compare(a.file, b.file) })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (s *sender) carryOut(ctx context.Context, t *todo) (int, error) {
 		return exitCode(err), err
 	}
 	if !t.known {
-		err := s.store(ctx, t)
+		err := s.begin(ctx, t)
 		if err == nil {
 			err = s.noteCommit(ctx, t.run)
 		}
@@ -98,7 +99,51 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 }
 
 // blocksAtOnce is how many blocks are added to the ledger in one write.
-const blocksAtOnce = 16
+const blocksAtOnce = 4
+
+// begin plans the campaign into the ledger while no other run of the profile begins,
+// so that what guards have counted holds.
+func (s *sender) begin(ctx context.Context, t *todo) error {
+	if s.flags.to != nil { // a trial counts for no guard
+		return s.store(ctx, t)
+	}
+	leave, err := s.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	// Somebody may have sent the same since it was looked at.
+	if stops, err := s.guardRepeat(ctx, t); err != nil || stops != "" {
+		return cmp.Or(err, fail(exitGuard, "%s", stops))
+	}
+	if err := s.storeCapped(ctx, t); err != nil {
+		return err
+	}
+	return s.noteOverrides(ctx, t)
+}
+
+// storeCapped is store without those who are over the account's cap now.
+func (s *sender) storeCapped(ctx context.Context, t *todo) error {
+	if !s.caps(t) {
+		return s.store(ctx, t)
+	}
+	before := t.summary.Skipped[plan.SkipCapped]
+	capped, err := s.countCapped(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer capped.Close()
+	if err := t.without(ctx, capped); err != nil {
+		return err
+	}
+	if n := capped.Rows(); n != before {
+		fmt.Fprintf(s.stderr, "%s%s: %s over the cap now, %d a moment ago\n", s.tag(), t.campaign.Name, count(n, "recipient"), before)
+	}
+	t.plan.LeaveOut(capped)
+	defer t.plan.LeaveOut(nil)
+	t.run.PlanDigest = cappedPlan(t.digest, capped)
+	return s.store(ctx, t)
+}
 
 // store writes the plan and the frozen inputs into the ledger. Files that
 // changed since they were checked are noticed here.
@@ -122,6 +167,7 @@ func (s *sender) store(ctx context.Context, t *todo) error {
 		if campaign.HasErrors(found) {
 			return s.invalid(found)
 		}
+		again.LeaveOut(t.plan.Left())
 		p = again
 	}
 	t.run = run

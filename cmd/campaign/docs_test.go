@@ -99,9 +99,10 @@ func write(t *testing.T, dir string, files map[string]string) {
 func documented(t *testing.T) (project map[string]string, yaml []string) {
 	t.Helper()
 	project = map[string]string{ // what it names without showing it
-		"content/census.html":   "<p>{{ .company }}：请于 {{ date \"2006年1月2日\" .deadline }} 前完成。</p>\n",
-		"recipients/optout.csv": "退订用户\nu-2\n",
-		"recipients/never.csv":  "用户ID\nu-9\n",
+		"content/census.html":    "<p>{{ .company }}：请于 {{ date \"2006年1月2日\" .deadline }} 前完成。</p>\n",
+		"recipients/optout.csv":  "退订用户\nu-2\n",
+		"recipients/testers.csv": "用户ID\nu-test-2\n",
+		"recipients/never.csv":   "用户ID\nu-9\n",
 	}
 	fences, _ := split(t, filesMD)
 	for _, f := range fences {

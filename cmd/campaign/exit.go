@@ -29,8 +29,8 @@ const exitCodesHelp = `Exit codes:
   1    problems found, or the run finished and some deliveries were rejected
   2    usage error
   3    some outcomes are unknown: a person must look
-  4    stopped by a guard: no or foreign state, changed files, untrusted target, too many recipients, too many failures, a stage that
-       waits for a person
+  4    stopped by a guard: no or foreign state, changed files, untrusted target, too many recipients, another audience than expected
+       or than last time, the same message to the same people again, too many failures, a stage that waits for a person
   5    not finished, resumable: upstream unavailable, token not renewable, window closed, limit reached
   6    another process holds the run
   7    state, disk or clock failed: sending stopped

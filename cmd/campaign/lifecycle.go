@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"campaign/internal/campaign"
-	"campaign/internal/diagnostics"
 	"campaign/internal/ledger"
 )
 
@@ -241,11 +240,11 @@ run is ever sent again. A run that goes on must be stopped first, or waited for 
 }
 
 // checkReason wants a line that a report can show.
-func checkReason(reason string) error {
-	if strings.TrimSpace(reason) == "" {
+func checkReason(text string) error {
+	if strings.TrimSpace(text) == "" {
 		return fail(exitUsage, "--reason TEXT is missing: it stands in the report")
 	}
-	if diagnostics.Inert(reason) != reason {
+	if !reason(text) {
 		return fail(exitUsage, "--reason: give one line of text")
 	}
 	return nil

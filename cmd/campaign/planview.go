@@ -216,6 +216,9 @@ func (v *planView) text(j *job, d planned, s plan.Summary) {
 	if rate := j.rate(); rate.N > 0 {
 		line("takes", "at least %s at %s per %s", (time.Duration(d.Seconds * float64(time.Second))).Round(100*time.Millisecond), count(rate.N, "request"), perSpan(rate.Per))
 	}
+	if most := j.declared.Cap; most != nil {
+		line("look", "the account allows %s for a recipient: who is over it is left out when the run begins", most)
+	}
 	line("run", "%s, occurrence %s", d.Run, d.Occurrence)
 	line("digest", "%s", d.Digest)
 	if d.First != nil {

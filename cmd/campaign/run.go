@@ -23,12 +23,17 @@ func newRun(a *app) *cobra.Command {
 		Long: `run validates every named campaign, sends what is not yet sent, and writes a report per campaign. Running again is always safe: a
 campaign that is done is left alone, an interrupted one goes on where it stood, and nobody gets a message twice.
 
+Guards stop a campaign before anything is sent (exit code 4): its recipients differ from the previous occurrence's by more than
+max_change, or a campaign of another name sent the same message to largely the same people within 30 days. A person overrides them
+with --accept-change "why" and --again "why".
+
 On a terminal it asks for the number of recipients; elsewhere it needs --yes. A run that waits for a person between two stages is left
 alone: campaign resume lets it go on.`,
 		Example: `  campaign run census-supplement.yaml
   campaign run --sandbox                     # every campaign, to the built-in upstream
   campaign run census.yaml --to u-1,u-2      # a trial to two people; uses nothing up
   campaign run --profile production census.yaml --yes
+  campaign run census-2.yaml --again "the first text had the wrong room"
   campaign run census.yaml --yes --wait --wait-for-window 2h`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
@@ -51,6 +56,8 @@ alone: campaign resume lets it go on.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.occurrence, "occurrence", "", "a label: the campaign goes out once for each")
+	flags.StringVar(&f.change, "accept-change", "", "why more recipients than max_change allows may be other ones; stands in the run's history")
+	flags.StringVar(&f.again, "again", "", "why the same message may go to the same people again; stands in the run's history")
 	flags.StringSliceVar(&f.to, "to", nil, "a trial to these recipients only; uses nothing up")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "send to the built-in upstream instead, with a state of its own")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would be sent (as campaign plan)")
@@ -83,6 +90,10 @@ type todo struct {
 	looked  bool   // code says what became of it
 	code    int    //
 	report  string // the file, once it is written
+	said    contents
+	capped  string // digest of who was over the cap when it was looked at
+	// overrides say by whose word a guard let the run begin; they go into its history.
+	overrides []campaign.Note
 }
 
 func (a *app) run(ctx context.Context, args []string, f runFlags) error {
@@ -96,6 +107,7 @@ func (a *app) run(ctx context.Context, args []string, f runFlags) error {
 
 func (s *sender) run(ctx context.Context, files []string, named map[string]bool) error {
 	o := s.flags.occasion()
+	o.contents = true
 	if s.standIn != nil {
 		o.endpoint = s.standIn.URL()
 	}
@@ -126,6 +138,15 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		}
 		if err := s.refresh(ctx, t, o); err != nil {
 			return err
+		}
+		stops, err := s.guardPast(ctx, t)
+		if err != nil {
+			return err
+		}
+		if stops {
+			t.code, t.looked = exitGuard, true
+			code = worst(code, exitGuard)
+			continue
 		}
 		work = append(work, t)
 	}
@@ -238,7 +259,8 @@ func (s *sender) prepare(ctx context.Context, files []string, o occasion) ([]*to
 func (t *todo) planAll(ctx context.Context) ([]campaign.Diagnostic, error) {
 	var rows []campaign.Diagnostic
 	var err error
-	if t.summary, rows, err = t.check(ctx); err != nil {
+	t.said = contents{}
+	if t.summary, rows, err = t.look(ctx, t.said.add); err != nil {
 		return nil, fail(exitProblems, "%w", err)
 	}
 	if campaign.HasErrors(rows) {
@@ -250,13 +272,16 @@ func (t *todo) planAll(ctx context.Context) ([]campaign.Diagnostic, error) {
 	return rows, nil
 }
 
-// invalid refuses to send. More recipients than max_recipients is a guard; other
-// problems are to be corrected.
+// guardRules are the rules whose problems are guards that stop a run; other
+// problems are mistakes to be corrected.
+var guardRules = []string{plan.RuleMaxRecipients, plan.RuleExpectedRows, plan.RuleMustInclude, plan.RuleMustExclude}
+
+// invalid refuses to send: stopped by a guard when nothing but guards complain.
 func (s *sender) invalid(found []campaign.Diagnostic) error {
 	s.show(s.stderr, campaign.SortDiagnostics(found))
 	code := exitGuard
 	for _, d := range found {
-		if !d.Warning && d.Rule != "max-recipients" {
+		if !d.Warning && !slices.Contains(guardRules, d.Rule) {
 			code = exitProblems
 		}
 	}

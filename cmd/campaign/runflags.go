@@ -28,6 +28,8 @@ type runFlags struct {
 	wait       bool          // for another process that holds the run
 	confirmed  bool          // a person lets the run go past the stage that waits (resume)
 	format     string
+	change     string // why a change above max_change is right
+	again      string // why the same may go out again
 }
 
 // maxWait is how long an invocation waits for the window by default.
@@ -58,12 +60,19 @@ func (f *runFlags) check(cmd *cobra.Command) error {
 		return fail(exitUsage, "--occurrence is empty: give a label, or leave it out")
 	case diagnostics.Inert(f.occurrence) != f.occurrence || len(f.occurrence) > maxLabel:
 		return fail(exitUsage, "--occurrence: a label is one line of text, %d bytes at most", maxLabel)
+	case given("accept-change") && !reason(f.change), given("again") && !reason(f.again):
+		return fail(exitUsage, "--accept-change and --again want a reason: one line of text, for the run's history")
 	case f.window < 0 || f.upstream < 0:
 		return fail(exitUsage, "a time to wait is not negative")
 	case given("limit") && f.limit < 1:
 		return fail(exitUsage, "--limit %d: give a number of recipients, at least 1", f.limit)
 	}
 	return nil
+}
+
+// reason reports whether a text is a line that a report can show.
+func reason(text string) bool {
+	return strings.TrimSpace(text) != "" && diagnostics.Inert(text) == text
 }
 
 // occasion is what the flags add to the files.

@@ -45,7 +45,7 @@ func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, 
 	if err := s.lookAgain(ctx, t); err != nil {
 		return false, 0, err
 	}
-	changed := t.run.PlanDigest != t.digest
+	changed := planOf(t.run.PlanDigest) != t.digest
 	if changed {
 		if changed, err = s.changedBesideGroups(ctx, t, o); err != nil {
 			return false, 0, err
@@ -124,6 +124,21 @@ func (s *sender) lateReport(ctx context.Context, t *todo) error {
 	return err
 }
 
+// A run that leaves out who is over the account's cap has a digest of both: of its
+// plan, and behind a hyphen of whom that leaves out. It is another plan for the
+// ledger then, and the same files for people.
+func planOf(digest string) string {
+	files, _, _ := strings.Cut(digest, "-")
+	return files
+}
+
+func cappedPlan(files string, capped *plan.Capped) string {
+	if capped.Digest() == "" {
+		return files
+	}
+	return files + "-" + capped.Digest()
+}
+
 // newRun is the run of a campaign that was planned now.
 func (s *sender) newRun(t *todo) campaign.Run {
 	o := t.spec.Occurrence
@@ -152,7 +167,7 @@ func (s *sender) changedBesideGroups(ctx context.Context, t *todo, o occasion) (
 		return true, nil
 	}
 	digest, err := began.plan.Digest(ctx)
-	return digest != t.run.PlanDigest, err
+	return digest != planOf(t.run.PlanDigest), err
 }
 
 // runGroups are the user groups that a run was planned for, in their order.

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -34,8 +35,29 @@ type Account struct {
 	CAFile      string        // path in the project; empty: the system's roots
 	Only        []string      // a test account reaches these recipients (or groups) and nobody else; nil: anybody
 	Suppress    []Exclusion
+	Cap         *Cap                  // nil: none
 	Headers     map[string]Credential // fixed headers
 	NotAccepted []int                 // HTTP statuses of which the account's owner knows that nothing was accepted
+}
+
+// Cap is how many messages a recipient gets from an account in a span of time, all
+// campaigns together: accepted, unknown, and those that runs still owe.
+type Cap struct {
+	Messages int
+	Per      time.Duration // whole hours
+}
+
+// String says it for people: 3 messages in 7d.
+func (c Cap) String() string {
+	noun := "messages"
+	if c.Messages == 1 {
+		noun = "message"
+	}
+	const day = 24 * time.Hour
+	if c.Per%day == 0 {
+		return fmt.Sprintf("%d %s in %dd", c.Messages, noun, c.Per/day)
+	}
+	return fmt.Sprintf("%d %s in %dh", c.Messages, noun, c.Per/time.Hour)
 }
 
 // Limits belong to the account: all campaigns and processes share them.

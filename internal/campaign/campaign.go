@@ -5,6 +5,7 @@ package campaign
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -52,6 +53,44 @@ type Recipients struct {
 	Exclude       []Exclusion
 	Lookup        *Lookup // nil: none
 	Groups        *Groups
+	Audience      Audience
+}
+
+// Audience is what a file says about the recipients as a whole: guards that hold
+// the list against what its author knows. Its zero value asks for nothing.
+type Audience struct {
+	Expect *Expected // rows of the list; nil: any number
+	// MaxChange is how large a part of the previous occurrence's recipients may be
+	// other ones now, 0 to 1 and above; nil: any.
+	MaxChange   *float64
+	MustInclude []Named // who must be sent to
+	MustExclude []Named // who must not be sent to
+}
+
+// Lists are the files that the guards read, in their order.
+func (a *Audience) Lists() []Exclusion {
+	var lists []Exclusion
+	for _, n := range slices.Concat(a.MustInclude, a.MustExclude) {
+		if n.ID == "" {
+			lists = append(lists, n.List)
+		}
+	}
+	return lists
+}
+
+// Expected is a range of numbers, both ends included.
+type Expected struct {
+	Min int64
+	Max int64 // 0: no end
+}
+
+// Holds reports whether n is in the range.
+func (e Expected) Holds(n int64) bool { return n >= e.Min && (e.Max == 0 || n <= e.Max) }
+
+// Named is somebody that a file names: by the recipient's id, or those of a list.
+type Named struct {
+	ID   string    // empty: the list
+	List Exclusion // how it is read
 }
 
 // Sheet says how a file of recipients is read, where that is not found by itself:

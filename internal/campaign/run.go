@@ -51,7 +51,7 @@ type Run struct {
 	State      RunState
 	Reason     string   // why it was cancelled
 	Planner    int      // version of the planner that made it
-	PlanDigest string   // over all inputs, lower-case hex (design: delivery, plan)
+	PlanDigest string   // over all inputs, lower-case hex (design: delivery, plan); behind a hyphen, over whom a cap left out
 	Columns    []string // meaning of the recipients' cells; the first is the id that operators know
 	Totals     Totals   // what the planner counted; set when the run opens
 }
@@ -82,6 +82,8 @@ const (
 	NoteEnded     = "ended"     // an invocation ended; Text: why
 	NoteCancelled = "cancelled" // Text: the reason
 	NoteStage     = "stage"     // a stage was passed; Text: its number (from 1), then ": " and what let it pass
+	NoteChange    = "change"    // a person accepted that other people than last time get it; Text: how many, why
+	NoteAgain     = "again"     // a person wanted the same message sent again; Text: to how many, why
 	NoteResolved  = "resolved"  // a person settled unknown deliveries; Text: how many, as what, why
 )
 
@@ -109,8 +111,11 @@ func (r Recipient) ID() string {
 
 // Delivery is one upstream request that a run owes.
 type Delivery struct {
-	Seq        int64  // position in the run, from 0
-	Digest     Digest // over the rendered content and the recipients
+	Seq    int64  // position in the run, from 0
+	Digest Digest // over the rendered content and the recipients
+	// Content is over what its recipients read, the same in every campaign and run
+	// that says the same; zero: the planner did not say.
+	Content    Digest
 	Recipients []Recipient
 }
 

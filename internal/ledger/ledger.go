@@ -101,7 +101,9 @@ type Planner interface {
 	// another: ErrConflict. Durable at the latest when Open returns.
 	Add(ctx context.Context, run string, blocks []campaign.Block) error
 	// Open ends planning: it compares totals with what was added (ErrConflict when
-	// they differ) and moves the run from Planning to Open. Again: no effect. Durable.
+	// they differ) and moves the run from Planning to Open. Again: no effect. Durable,
+	// atomic: from that moment the run owes all its deliveries to whoever counts what
+	// recipients get (Results), and before it none.
 	Open(ctx context.Context, run string, totals campaign.Totals) error
 }
 
@@ -154,6 +156,10 @@ type Reader interface {
 	// Results yields all blocks of a run in plan order with their results. In a
 	// cancelled run what was not sent reads as Skipped. Memory as Work.
 	Results(ctx context.Context, run string) iter.Seq2[campaign.BlockResults, error]
+	// Containing yields, as Results does, the blocks that have a delivery with a wanted
+	// Content. It reads no block for the others: a run that says something else costs
+	// 8 bytes for each of its contents.
+	Containing(ctx context.Context, run string, wanted func(campaign.Digest) bool) iter.Seq2[campaign.BlockResults, error]
 	// Attempts yields every intent and settlement of one delivery and its parts,
 	// in the order they were recorded.
 	Attempts(ctx context.Context, run string, seq int64) iter.Seq2[Attempt, error]

@@ -17,6 +17,7 @@ const (
 // group is a delivery that waits for more recipients with the same content.
 type group struct {
 	content    content
+	reading    campaign.Digest
 	recipients []campaign.Recipient
 	marks      []byte
 	bytes      int
@@ -52,7 +53,7 @@ func (p *Plan) batcher(size int, emit func(campaign.Block) bool) *batcher {
 
 // add takes a recipient on. A delivery is emitted when it is full; the oldest
 // one when too many are open.
-func (b *batcher) add(who campaign.Recipient, c content, m mark) {
+func (b *batcher) add(who campaign.Recipient, c content, reading campaign.Digest, m mark) {
 	b.cut()
 	b.added++
 	g := b.last
@@ -60,7 +61,7 @@ func (b *batcher) add(who campaign.Recipient, c content, m mark) {
 		g = b.open[c]
 	}
 	if g == nil {
-		g = &group{content: c}
+		g = &group{content: c, reading: reading}
 		b.open[c] = g
 		b.order = append(b.order, g)
 	}
@@ -121,7 +122,7 @@ func (b *batcher) close(g *group) {
 	delete(b.open, g.content)
 	b.bytes -= g.bytes
 	g.closed = true
-	d := campaign.Delivery{Seq: b.seq, Recipients: g.recipients}
+	d := campaign.Delivery{Seq: b.seq, Content: g.reading, Recipients: g.recipients}
 	b.seq++
 	d.Digest, b.buf = deliveryDigest(b.buf, g.content, g.marks)
 	g.recipients, g.marks = nil, nil
@@ -215,7 +216,7 @@ func (p *Plan) collect(b *batcher, c *chunk) (bool, error) {
 			b.skip(campaign.Skip{Recipient: campaign.Recipient{Row: e.row, Cells: e.cells}, Reason: e.skip})
 		default:
 			s.deliver(e.content)
-			b.add(campaign.Recipient{Row: e.row, Cells: e.cells}, e.content, e.mark)
+			b.add(campaign.Recipient{Row: e.row, Cells: e.cells}, e.content, e.reading, e.mark)
 		}
 		if b.stopped {
 			return false, nil

@@ -60,31 +60,52 @@ func (p *Plan) run(ctx context.Context, emit func(campaign.Block) bool) (stopped
 	return b.stopped, nil
 }
 
-// rows plans a source: one pass to screen and count it, one to plan.
-func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
+// rowsOf gives the rows of the list, joined with their directory, for more than one
+// pass. The caller closes it.
+func (p *Plan) rowsOf(ctx context.Context) (recipients.Rows, func() error, error) {
 	var source recipients.Rows = p.source
+	done := func() error { return nil }
 	if recipients.IsSlow(p.source) {
 		held := recipients.Hold(p.source, recipients.Options{TempDir: p.spec.TempDir})
-		defer func() { err = errors.Join(err, held.Close()) }()
-		source = held
+		source, done = held, held.Close
 	}
-	if p.spec.Campaign.Recipients.Lookup != nil {
-		joined, err := p.joinDirectory(ctx, source)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, joined.Close()) }()
-		source = joined
+	if p.spec.Campaign.Recipients.Lookup == nil {
+		return source, done, nil
 	}
+	joined, err := p.joinDirectory(ctx, source)
+	if err != nil {
+		return nil, nil, errors.Join(err, done())
+	}
+	return joined, func() error { return errors.Join(joined.Close(), done()) }, nil
+}
+
+// rows plans a source: one pass to screen and count it, one to plan.
+func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
+	source, done, err := p.rowsOf(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
 	screener, found, err := p.screening(ctx, source, b)
 	if err != nil {
 		return err
 	}
-	second := pass{source: source, worker: p.planner(p.table), collect: func(c *chunk) (bool, error) { return p.collect(b, c) }}
+	call, err := p.rollCall(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, call.close()) }()
+	second := pass{source: source, worker: p.planner(p.table), collect: func(c *chunk) (bool, error) {
+		if err := call.take(c); err != nil {
+			return false, err
+		}
+		return p.collect(b, c)
+	}}
 	if screener != nil {
 		defer func() { err = errors.Join(err, screener.Close()) }()
 		second.left = found.Left(ctx)
 	}
+	second.capped = p.capped.all(ctx)
 	if err := second.run(ctx, p.spec.Workers); err != nil {
 		return fmt.Errorf("read %s: %w", p.recipientsFile(), err)
 	}
@@ -93,7 +114,10 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 			p.summary.lists[i].Matched = found.Matched(i)
 		}
 	}
-	return nil
+	if b.stopped {
+		return nil
+	}
+	return call.judge(ctx)
 }
 
 // preview keeps the first message for the summary.
@@ -120,10 +144,11 @@ func (p *Plan) judge() {
 		if p.spec.Layout.Groups {
 			what = "user groups (not people)"
 		}
-		s.problem(p.at(campaign.Problem{Pointer: "/delivery/max_recipients", Rule: "max-recipients",
+		s.problem(p.at(campaign.Problem{Pointer: "/delivery/max_recipients", Rule: RuleMaxRecipients,
 			Message: fmt.Sprintf("the campaign is for %d %s, more than max_recipients allows: %d", n, what, c.Policy.MaxRecipients),
 			Hint:    "check the recipients; if they are right, raise max_recipients under delivery"}))
 	}
+	p.expected()
 	if s.totals.Recipients == 0 && p.to == nil && !campaign.HasErrors(s.problems) {
 		s.problem(campaign.Diagnostic{File: p.recipientsFile(), Rule: "no-recipients",
 			Message: "the list has no row: there is nobody to send to",

@@ -62,26 +62,32 @@ func (p *Plan) digestSources(ctx context.Context, d *digester) error {
 		return fmt.Errorf("read %s: %w", p.recipientsFile(), err)
 	}
 	d.text("recipients", sum)
-	if l := p.spec.Campaign.Recipients.Lookup; l != nil {
-		directory, err := p.spec.Open(l.File, l.Sheet)
+	table := func(label, file string, sheet campaign.Sheet) error {
+		source, err := p.spec.Open(file, sheet)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", l.File, err)
-		}
-		if sum, err = directory.Digest(ctx); err != nil {
-			return fmt.Errorf("read %s: %w", l.File, err)
-		}
-		d.text("lookup", sum)
-	}
-	for _, l := range p.lists() {
-		source, err := p.spec.Open(l.File, l.Sheet)
-		if err != nil {
-			return fmt.Errorf("open %s: %w", l.File, err)
+			return fmt.Errorf("open %s: %w", file, err)
 		}
 		sum, err := source.Digest(ctx)
 		if err != nil {
-			return fmt.Errorf("read %s: %w", l.File, err)
+			return fmt.Errorf("read %s: %w", file, err)
 		}
-		d.text("list", sum)
+		d.text(label, sum)
+		return nil
+	}
+	if l := p.spec.Campaign.Recipients.Lookup; l != nil {
+		if err := table("lookup", l.File, l.Sheet); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.lists() {
+		if err := table("list", l.File, l.Sheet); err != nil {
+			return err
+		}
+	}
+	for _, l := range p.spec.Campaign.Recipients.Audience.Lists() {
+		if err := table("named", l.File, l.Sheet); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -171,6 +177,7 @@ func (d *digester) campaign(c *campaign.Campaign) error {
 		d.mapping("take", l.Take)
 		d.flag("skip", l.Skip)
 	}
+	d.audience(&r.Audience)
 	if g := r.Groups; g != nil {
 		d.flag("disjoint", g.Disjoint)
 		for _, id := range g.IDs {
@@ -232,6 +239,27 @@ func (d *digester) guards(pol *campaign.Policy) {
 		d.share(s.Share)
 		d.number("wait", int64(s.Wait))
 		d.flag("confirm", s.Confirm)
+	}
+}
+
+// audience adds the guards on the audience, as guards does.
+func (d *digester) audience(a *campaign.Audience) {
+	if e := a.Expect; e != nil {
+		d.number("expect min", e.Min)
+		d.number("expect max", e.Max)
+	}
+	if a.MaxChange != nil {
+		d.text("max change", "")
+		d.share(*a.MaxChange)
+	}
+	d.named("must include", a.MustInclude)
+	d.named("must exclude", a.MustExclude)
+}
+
+func (d *digester) named(label string, all []campaign.Named) {
+	for _, n := range all {
+		d.text(label, n.ID)
+		d.exclusions(label, []campaign.Exclusion{n.List})
 	}
 }
 

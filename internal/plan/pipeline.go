@@ -34,13 +34,13 @@ func (c *chunk) reset() {
 
 func (c *chunk) full() bool { return len(c.entries) >= chunkRows || c.bytes >= chunkBytes }
 
-func (c *chunk) add(row recipients.Row, left recipients.Left) {
+func (c *chunk) add(row recipients.Row, left recipients.Left, capped bool) {
 	from := len(c.raw)
 	c.raw = append(c.raw, row.Cells...)
 	for _, cell := range row.Cells {
 		c.bytes += len(cell)
 	}
-	c.entries = append(c.entries, entry{row: row.Row, line: row.Line, text: row.Text, form: row.Form, missing: row.Missing, from: from, to: len(c.raw), left: left})
+	c.entries = append(c.entries, entry{row: row.Row, line: row.Line, text: row.Text, form: row.Form, missing: row.Missing, from: from, to: len(c.raw), left: left, capped: capped})
 }
 
 // bad adds a row that the source could not read; row 0 is a problem of the file.
@@ -53,6 +53,7 @@ func (c *chunk) bad(row int64, d campaign.Diagnostic) {
 type pass struct {
 	source recipients.Rows
 	left   iter.Seq2[recipients.Left, error] // rows that screening leaves out; nil: none
+	capped iter.Seq2[int64, error]           // rows whose recipients have got enough; nil: none
 	worker func() func(*chunk)               // makes the work of one worker
 	// collect is called in the order of rows; it reports whether to go on.
 	collect func(*chunk) (bool, error)
@@ -159,6 +160,8 @@ func (s pass) read(ctx context.Context, next func() *chunk, emit func(*chunk) bo
 		leaving.next, stop = iter.Pull2(s.left)
 		defer stop()
 	}
+	over, stop := marking(s.capped)
+	defer stop()
 	for row, err := range s.source.Rows(ctx) {
 		var d campaign.Diagnostic
 		switch {
@@ -171,7 +174,11 @@ func (s pass) read(ctx context.Context, next func() *chunk, emit func(*chunk) bo
 			if err != nil {
 				return err
 			}
-			c.add(row, left)
+			capped, err := over.at(row.Row)
+			if err != nil {
+				return err
+			}
+			c.add(row, left, capped)
 		}
 		if !c.full() {
 			continue

@@ -47,8 +47,11 @@ type Spec struct {
 	// Columns are those of a run that was planned before. They are for Messages,
 	// which then needs no recipients file; other plans leave them nil.
 	Columns []string
-	Workers int    // 0: as many as there are processors
-	TempDir string // for what screening spills; empty: the system's
+	// Contents makes deliveries say what their recipients read (Delivery.Content),
+	// which costs another digest for each recipient with a text of its own.
+	Contents bool
+	Workers  int    // 0: as many as there are processors
+	TempDir  string // for what screening spills; empty: the system's
 	// Locate gives problems of the campaign file their place; nil: the file.
 	Locate func(campaign.Problem) campaign.Diagnostic
 }
@@ -66,6 +69,8 @@ type Plan struct {
 	join           recipients.Join // of the campaign's lookup
 	to             map[string]bool // nil: no trial
 	only           map[string]bool // nil: anybody
+	leaving        int             // lists that leave rows out; those that follow say who must not be sent to
+	capped         *Capped         // nil: nobody is looked at for it
 	newScreener    func() recipients.Screener
 	summary        *summary
 }
@@ -86,10 +91,14 @@ func New(spec Spec) (*Plan, []campaign.Diagnostic) {
 	p.newScreener = func() recipients.Screener {
 		return recipients.NewScreener(recipients.Options{TempDir: spec.TempDir})
 	}
+	p.leaving = len(p.lists())
 	p.summary = p.newSummary()
 	ds := p.compile()
 	ds = append(ds, p.checkNames()...)
 	ds = append(ds, p.checkDefaults()...)
+	if spec.Columns == nil && !campaign.HasErrors(ds) { // a run that was planned has been looked at
+		ds = append(ds, p.checkMarkup()...)
+	}
 	switch {
 	case campaign.HasErrors(ds):
 	case spec.Columns != nil:

@@ -201,3 +201,34 @@ func TestDefaultsOfSpec(t *testing.T) {
 		t.Errorf("the digest after planning is %s, %v", after, err)
 	}
 }
+
+// Texts for one and texts for all stand side by side in a campaign: who gets the
+// same shares a request, whichever of the texts depend on the recipient.
+func TestPersonalAndSharedTexts(t *testing.T) {
+	const csv = "userid,orgid,街道\na,1,环科园\nb,1,西渚镇\nc,1,环科园\nd,1,西渚镇\ne,1,环科园\n"
+	spec := base(csv, "[{{ .街道 }}] 公告", "<p>同一正文</p>", "{{ if eq .街道 \"环科园\" }}甲{{ else }}乙{{ end }}", "{{ .campaign }}")
+	spec.Campaign.Policy.Batch = 2
+	p := mustNew(t, spec)
+	bs := blocks(t, p)
+	if got := shape(bs); got != "[2 4] [3 5] [6]" {
+		t.Errorf("got %s", got)
+	}
+	s := p.Summary()
+	if s.Contents != 2 || !s.Personalised || s.SharedRequests != 3 {
+		t.Errorf("%d contents, personalised %v, %d requests if all were the same", s.Contents, s.Personalised, s.SharedRequests)
+	}
+	var got [][]string
+	for _, b := range bs {
+		messages, err := p.Messages(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range messages {
+			got = append(got, m.Texts)
+		}
+	}
+	one, other := []string{"[环科园] 公告", "<p>同一正文</p>", "甲", "census"}, []string{"[西渚镇] 公告", "<p>同一正文</p>", "乙", "census"}
+	if d := cmp.Diff([][]string{one, other, one}, got); d != "" {
+		t.Error(d)
+	}
+}

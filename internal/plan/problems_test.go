@@ -174,7 +174,7 @@ func TestPlanProblems(t *testing.T) {
 		{"exclusion without identity", func(s *Spec) {
 			s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv"}}
 			s.Open = files{"r.csv": five, "out.csv": "phone\nz\n"}.open
-		}, "out.csv:1:1: nothing in this list says who is left out: it has no column userid or orgid [missing-column]\t{file: out.csv, columns: {userid: HEADER}}"},
+		}, "out.csv:1:1: nothing in this list says who is meant: it has no column userid or orgid [missing-column]\t{file: out.csv, columns: {userid: HEADER}}"},
 		{"exclusion's column", func(s *Spec) {
 			s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv", Columns: map[string]string{"userid": "ID"}}}
 			s.Open = files{"r.csv": five, "out.csv": "IDs\nz\n"}.open

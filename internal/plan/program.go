@@ -79,10 +79,12 @@ func (c *compiler) program(tree *parse.Tree, escape targets.Escape) (*program, [
 	case targets.URL:
 		e = query
 	case targets.HTML:
+		hidden := hideComments(tree, c.source)
 		t, f := escapeHTML(tree, c.source)
 		if f != nil {
 			return nil, []fault{*f}
 		}
+		hidden.show(tree)
 		p.html = t
 	}
 	if n := firstAction(tree.Root); n != nil && escape == targets.URL {

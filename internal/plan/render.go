@@ -20,6 +20,7 @@ type renderer struct {
 	plan  *Plan
 	frame frame
 	buf   []byte
+	sums  []byte // of the texts that the recipient reads
 }
 
 func (p *Plan) renderer(t *table) *renderer {
@@ -55,6 +56,9 @@ func (p *Plan) renderShared(t *table) (ds []campaign.Diagnostic) {
 		h.Write([]byte(s))
 	}
 	t.prefix = h.Sum(nil)
+	if p.spec.Contents {
+		p.readShared(t)
+	}
 	return ds
 }
 

@@ -17,12 +17,14 @@ type entry struct {
 	from, to int // its raw cells in the chunk
 	left     recipients.Left
 	missing  bool // the lookup has nothing for it, and that is no error
+	capped   bool // has got as many messages as the account allows
 	// What the workers make of it:
 	ignored  bool                  // a trial does not name it
 	problems []campaign.Diagnostic // it is in no delivery
 	skip     string                // why no delivery covers it
 	cells    []string              // in the order of the run's columns
 	content  content
+	reading  campaign.Digest // of what the recipient reads; zero: nobody asks
 	mark     mark
 }
 
@@ -33,6 +35,9 @@ const (
 	skipSuppressed = "suppressed"
 	skipNotAllowed = "not-allowed"
 	skipNotFound   = "not-found"
+
+	// SkipCapped: the recipient has got as many messages as the account allows.
+	SkipCapped = "capped"
 )
 
 // recipient fills cells, one a column, from a row's raw cells: normalised
@@ -114,19 +119,25 @@ func (p *Plan) decide(t *table, r *renderer, e *entry) {
 	case p.only != nil && !p.only[e.cells[0]]:
 		e.skip = skipNotAllowed + ": the account's only list"
 		return
+	case e.left.Reason == recipients.Excluded && e.left.List >= p.leaving:
+		e.problems = append(e.problems, p.mustNot(t, e))
+		return
 	case e.left.Reason == recipients.Excluded:
 		e.skip = p.listReason(e.left.List)
 		return
 	case e.left.Reason == recipients.Duplicate:
 		e.skip = fmt.Sprintf("%s: row %d", skipDuplicate, e.left.First)
 		return
+	case e.capped:
+		e.skip = p.cappedReason()
+		return
 	}
-	c, _, err := r.content(t, e.cells, nil)
+	c, reading, err := r.judged(t, e.cells)
 	if err != nil {
 		e.problems = p.misfits(t, r, e)
 		return
 	}
-	e.content, e.mark = c, r.mark(e.row, e.cells)
+	e.content, e.reading, e.mark = c, reading, r.mark(e.row, e.cells)
 }
 
 // misfits says why texts cannot be rendered for a row: the first reason of each

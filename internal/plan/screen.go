@@ -19,6 +19,7 @@ import (
 type list struct {
 	campaign.Exclusion
 	suppress bool
+	id       string // instead of a file: one recipient
 	source   recipients.Source
 	kind     uint8 // which columns its keys are made of: index into screen.kinds
 	cells    []int // the list's own columns, in the order of the kind's
@@ -63,7 +64,7 @@ type screen struct {
 // caller closes the screener.
 func (p *Plan) screening(ctx context.Context, source recipients.Rows, b *batcher) (recipients.Screener, recipients.Screening, error) {
 	s := &screen{plan: p, table: p.table, source: source, kinds: [][]int{p.table.identity}, dedupe: len(p.table.identity) > 0}
-	lists, stages := p.lists(), p.stages()
+	lists, stages := append(p.lists(), p.forbidden()...), p.stages()
 	shares := slices.ContainsFunc(stages, func(s campaign.Stage) bool { return s.Upto == 0 })
 	if !shares {
 		b.edges = campaign.Edges(stages, math.MaxInt64)
@@ -95,7 +96,7 @@ func (s *screen) total(ctx context.Context, found recipients.Screening) (int64, 
 		}
 		n--
 	}
-	return n, nil
+	return n - s.plan.capped.Rows(), nil
 }
 
 // stages are the campaign's, unless one delivery carries everybody: groups that
@@ -190,6 +191,17 @@ func (s *screen) feed(screener recipients.Screener, c *chunk) error {
 // exclude feeds one list. Its rows must have every value that its keys are
 // made of: an entry that matches nobody would reach somebody who opted out.
 func (s *screen) exclude(ctx context.Context, screener recipients.Screener, number int, l *list) error {
+	return s.entries(ctx, l, func(_ int64, key []byte) error { return screener.Exclude(number, l.kind, key) })
+}
+
+// entries reads a list: the key of each row, and the row.
+func (s *screen) entries(ctx context.Context, l *list, do func(row int64, key []byte) error) error {
+	if l.id != "" {
+		if err := s.setKind(l, []int{0}); err != nil {
+			return err
+		}
+		return do(0, appendKey(nil, []int{0}, []string{l.id}, 1))
+	}
 	if ok, err := s.open(ctx, l); err != nil || !ok {
 		return err
 	}
@@ -209,7 +221,7 @@ func (s *screen) exclude(ctx context.Context, screener recipients.Screener, numb
 			continue
 		}
 		key = appendKey(key[:0], kind, values, len(values)) // values has them plain
-		if err := screener.Exclude(number, l.kind, key); err != nil {
+		if err := do(row.Row, key); err != nil {
 			return err
 		}
 	}
@@ -289,16 +301,22 @@ func (s *screen) open(ctx context.Context, l *list) (bool, error) {
 		s.plan.summary.problem(s.noIdentity(l, append(identity, s.table.identity...)))
 		return false, nil
 	}
+	l.cells = cells
+	return true, s.setKind(l, kind)
+}
+
+// setKind says which columns a list's keys are made of.
+func (s *screen) setKind(l *list, kind []int) error {
 	at := slices.IndexFunc(s.kinds, func(k []int) bool { return slices.Equal(k, kind) })
 	if at < 0 {
 		at = len(s.kinds)
 		s.kinds = append(s.kinds, kind)
 	}
 	if at > 255 {
-		return false, errors.New("too many exclusion lists with different columns")
+		return errors.New("too many exclusion lists with different columns")
 	}
-	l.kind, l.cells = uint8(at), cells
-	return true, nil
+	l.kind = uint8(at)
+	return nil
 }
 
 // missingColumns complains about columns that a list is said to have.
@@ -338,6 +356,6 @@ func (s *screen) noIdentity(l *list, wanted []int) campaign.Diagnostic {
 		}
 	}
 	return campaign.Diagnostic{File: l.File, Line: 1, Rule: "missing-column",
-		Message: "nothing in this list says who is left out: it has no column " + strings.Join(names, " or "),
+		Message: "nothing in this list says who is meant: it has no column " + strings.Join(names, " or "),
 		Hint:    fmt.Sprintf("name the column where the list is given: {file: %s, columns: {%s: HEADER}}", l.File, names[0])}
 }

@@ -24,6 +24,10 @@ type table struct {
 	shared   []string
 	personal []bool // by text: depends on the recipient
 	anybody  bool   // no text depends on the recipient
+	reads    []int  // texts that recipients read
+	readSums []byte // over each of those, 32 bytes; of one that depends on the recipient: not yet
+	reading  campaign.Digest
+	readsOwn bool // one of those depends on the recipient
 }
 
 // builtin are the variables that every template has.

@@ -105,6 +105,11 @@ func TestLastEnd(t *testing.T) {
 func TestNotesInMarkdown(t *testing.T) {
 	m := newMade().block().delivery(1, pending).seal()
 	kinds := []string{campaign.NoteOpened, campaign.NoteClaimed, campaign.NoteEnded, campaign.NoteCancelled, campaign.NoteStage, campaign.NoteResolved}
+	for _, kind := range []string{campaign.NoteChange, campaign.NoteAgain} {
+		if english.notes[kind] == "" {
+			t.Errorf("no word for %s", kind)
+		}
+	}
 	for i, kind := range kinds {
 		if english.notes[kind] == "" {
 			t.Errorf("no word for %s", kind)

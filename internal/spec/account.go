@@ -3,7 +3,9 @@ package spec
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"campaign/internal/campaign"
 )
@@ -19,6 +21,7 @@ func (l *loader) account(name string, v val) campaign.Account {
 		Proxy:    v.key("proxy").text(),
 		Only:     v.key("only").texts(),
 		Suppress: l.exclusions(v.key("suppress")),
+		Cap:      l.cap(v.key("cap")),
 		Headers:  l.headers(v.key("headers")),
 	}
 	l.distinct(v.key("only"))
@@ -37,6 +40,30 @@ func (l *loader) account(name string, v val) campaign.Account {
 		l.place(v)
 	}
 	return a
+}
+
+// longestCap is the longest span of a cap: what is older must not count for ever.
+const longestCap = 366 * 24 * time.Hour
+
+// cap reads how many messages a recipient gets in a span of time.
+func (l *loader) cap(v val) *campaign.Cap {
+	per := v.key("per")
+	digits, unit := strings.TrimRight(per.text(), "dh"), time.Hour
+	n, err := strconv.Atoi(digits)
+	if !v.given() || err != nil {
+		return nil
+	}
+	if strings.HasSuffix(per.text(), "d") {
+		unit *= 24
+	}
+	span := time.Duration(n) * unit
+	switch {
+	case n == 0:
+		l.problem(per, ruleRange, "per must be more than nothing", "for example 7d")
+	case span > longestCap:
+		l.problem(per, ruleRange, "per must be at most 366d", "")
+	}
+	return &campaign.Cap{Messages: int(v.key("messages").number()), Per: span}
 }
 
 // place checks that a 政企通 account has one address.

@@ -249,8 +249,8 @@ func (c *checker) otherKind(f failure, key string) (rule, message string) {
 			return ruleNotForUsers, fmt.Sprintf("%s does not work with %s: it sends to users, not to user groups", key, channel)
 		}
 	}
-	if key == "suppress" && lookup(f.value, "/system") == "chuanbo" {
-		return ruleNotForGroups, "suppress does not work with chuanbo: it sends to user groups, and who is in one only the platform knows"
+	if (key == "suppress" || key == "cap") && lookup(f.value, "/system") == "chuanbo" {
+		return ruleNotForGroups, key + " does not work with chuanbo: it sends to user groups, and who is in one only the platform knows"
 	}
 	return "", ""
 }

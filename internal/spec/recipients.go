@@ -67,6 +67,7 @@ func (l *loader) recipients(v val, groups bool) campaign.Recipients {
 	default:
 		r.DedupeDefault = true
 	}
+	r.Audience = l.audience(v)
 	return r
 }
 
@@ -155,11 +156,15 @@ func (l *loader) idleKeys(v val, known []string, why string) {
 func (l *loader) exclusions(v val) []campaign.Exclusion {
 	var out []campaign.Exclusion
 	for _, item := range v.items() {
-		e := campaign.Exclusion{Columns: item.key("columns").table()}
-		e.File, e.Sheet = l.table(item)
-		out = append(out, e)
+		out = append(out, l.exclusion(item))
 	}
 	return out
+}
+
+func (l *loader) exclusion(v val) campaign.Exclusion {
+	e := campaign.Exclusion{Columns: v.key("columns").table()}
+	e.File, e.Sheet = l.table(v)
+	return e
 }
 
 // lookup reads a join with a directory. columns are the list's.

@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -9,6 +10,53 @@ import (
 )
 
 var reading = []test{
+	{"deliveries keep what they say", func(s *scene) {
+		blocks := saying([]int{1, 1, 1}, []int{0, 2, 1}, []int{0, 0, 0}, nil)
+		r := s.open("said", blocks)
+		s.crash()
+		var got []campaign.Block
+		for _, b := range collect(s, s.l.Results(s.ctx, r.ID)) {
+			got = append(got, b.Block)
+		}
+		s.equal(got, blocks)
+	}},
+	{"blocks are found by what their deliveries say", func(s *scene) {
+		r := s.open("said", saying([]int{1, 1, 1}, []int{0, 2, 1}, []int{3, 3, 3}, []int{0, 0, 0}))
+		h := s.claim(r.ID)
+		s.try(h, 1, whole(5))
+		s.settle(h, whole(5), campaign.Accepted, 2)
+		containing := func(wanted ...byte) (seqs []int64) {
+			for _, b := range collect(s, s.l.Containing(s.ctx, r.ID, func(d campaign.Digest) bool { return slices.Contains(wanted, d[0]) && d[1] == 9 })) {
+				seqs = append(seqs, b.Block.Seq)
+				for _, result := range b.Results {
+					s.equal(result.Verdict.Outcome == campaign.Accepted, result.Part.Seq == 5)
+				}
+				s.equal(len(b.Results), len(b.Block.Deliveries))
+			}
+			return seqs
+		}
+		s.equal(containing(1), []int64{0, 1})
+		s.equal(containing(2), []int64{1})
+		s.equal(containing(2, 3), []int64{1, 2})
+		s.equal(len(containing(4)), 0)
+		s.is(first(s.l.Containing(s.ctx, "nosuch", func(campaign.Digest) bool { return true })), ledger.ErrNotFound)
+	}},
+	{"a plan that is begun anew says what it says now", func(s *scene) {
+		brought := aRun("said")
+		_, err := s.l.Begin(s.ctx, brought, nil)
+		s.must(err)
+		s.must(s.l.Add(s.ctx, brought.ID, saying([]int{1})))
+		brought.PlanDigest = "another"
+		_, err = s.l.Begin(s.ctx, brought, nil)
+		s.must(err)
+		blocks := saying([]int{2})
+		s.must(s.l.Add(s.ctx, brought.ID, blocks))
+		s.must(s.l.Open(s.ctx, brought.ID, totalsOf(blocks)))
+		for digit, want := range []int{0, 0, 1} {
+			n := len(collect(s, s.l.Containing(s.ctx, brought.ID, func(d campaign.Digest) bool { return d == content(digit) })))
+			s.equal(n, want)
+		}
+	}},
 	{"a run is found by its id or an unambiguous prefix", func(s *scene) {
 		for _, id := range []string{"abcdef", "abcxyz", "abc", "zz"} {
 			r := aRun(id)

@@ -55,6 +55,7 @@ type plan struct {
 	spans   []ledger.Span
 	blocks  [][]byte
 	digests [][sha256.Size]byte
+	said    [][]byte // of the blocks: see ledger.EncodeContents
 }
 
 type row struct {
@@ -204,7 +205,7 @@ func (l *Ledger) Add(ctx context.Context, id string, blocks []campaign.Block) er
 		return err
 	}
 	defer leave()
-	totals, spans, packed, digests := r.totals, r.spans, r.blocks, r.digests
+	totals, spans, packed, digests, said := r.totals, r.spans, r.blocks, r.digests, r.said
 	for i := range blocks {
 		b := &blocks[i]
 		if b.Seq >= 0 && b.Seq < int64(len(digests)) {
@@ -225,8 +226,9 @@ func (l *Ledger) Add(ctx context.Context, id string, blocks []campaign.Block) er
 			return err
 		}
 		spans, packed, digests = append(spans, span), append(packed, data), append(digests, b.Digest)
+		said = append(said, ledger.EncodeContents(b))
 	}
-	r.totals, r.spans, r.blocks, r.digests = totals, spans, packed, digests
+	r.totals, r.spans, r.blocks, r.digests, r.said = totals, spans, packed, digests, said
 	return nil
 }
 

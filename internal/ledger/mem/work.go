@@ -2,6 +2,7 @@ package mem
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"sort"
@@ -217,6 +218,28 @@ func (l *Ledger) Results(ctx context.Context, id string) iter.Seq2[campaign.Bloc
 	}
 }
 
+// Containing implements ledger.Reader.
+func (l *Ledger) Containing(ctx context.Context, id string, wanted func(campaign.Digest) bool) iter.Seq2[campaign.BlockResults, error] {
+	return func(yield func(campaign.BlockResults, error) bool) {
+		view, err := l.view(ctx, id)
+		if err != nil {
+			yield(campaign.BlockResults{}, err)
+			return
+		}
+		said := view.Source.(source).run.said
+		view.Spans = slices.DeleteFunc(slices.Clone(view.Spans), func(s ledger.Span) bool {
+			has, failed := ledger.HasContent(said[s.Block], wanted)
+			err = errors.Join(err, failed)
+			return !has
+		})
+		if err != nil {
+			yield(campaign.BlockResults{}, err)
+			return
+		}
+		view.All(ctx)(yield)
+	}
+}
+
 func (l *Ledger) view(ctx context.Context, id string) (ledger.View, error) {
 	r, leave, err := l.enter(ctx, id)
 	if err != nil {
@@ -240,9 +263,13 @@ type source struct {
 
 func (s source) Block(_ context.Context, seq int64) (campaign.Block, error) {
 	s.store.mu.Lock()
-	packed := s.run.blocks[seq]
+	packed, said := s.run.blocks[seq], s.run.said[seq]
 	s.store.mu.Unlock()
-	return ledger.DecodeBlock(packed)
+	b, err := ledger.DecodeBlock(packed)
+	if err == nil {
+		err = ledger.SetContents(&b, said)
+	}
+	return b, err
 }
 
 func (s source) Group(_ context.Context, id int64) (ledger.Group, error) {

@@ -65,7 +65,8 @@ func (r *Reader) checkStructure(ctx context.Context) error {
 	}
 	var orphans int64
 	err = r.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM journal WHERE run NOT IN (SELECT num FROM runs) AND (run <> 0 OR kind = 0))
-		+ (SELECT count(*) FROM blocks WHERE id >> 32 NOT IN (SELECT num FROM runs))`).Scan(&orphans)
+		+ (SELECT count(*) FROM blocks WHERE id >> 32 NOT IN (SELECT num FROM runs))
+		+ (SELECT count(*) FROM said WHERE block NOT IN (SELECT id FROM blocks))`).Scan(&orphans)
 	if err == nil && orphans > 0 {
 		return ledger.Because(ledger.ErrDamaged, "the ledger %s is damaged: %d rows belong to no run", r.file, orphans)
 	}

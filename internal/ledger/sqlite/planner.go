@@ -58,6 +58,7 @@ func drop(ctx context.Context, tx *sql.Tx, num int64) error {
 		args []any
 	}{
 		{"DELETE FROM blocks WHERE id BETWEEN ? AND ?", []any{first, last}},
+		{"DELETE FROM said WHERE block BETWEEN ? AND ?", []any{first, last}},
 		{"DELETE FROM inputs WHERE run = ?", []any{num}},
 		{"DELETE FROM contents WHERE digest NOT IN (SELECT content FROM inputs WHERE content IS NOT NULL)", nil},
 		{"DELETE FROM runs WHERE num = ?", []any{num}},
@@ -166,6 +167,9 @@ func (r *run) add(ctx context.Context, tx *sql.Tx, b *campaign.Block) error {
 	}
 	_, err = tx.ExecContext(ctx, "INSERT INTO blocks (id, first, deliveries, digest, packed, stage) VALUES (?, ?, ?, ?, ?, ?)",
 		blockID(r.num, b.Seq), first, len(b.Deliveries), b.Digest[:], packed, b.Stage)
+	if said := ledger.EncodeContents(b); err == nil && said != nil {
+		_, err = tx.ExecContext(ctx, "INSERT INTO said (block, contents) VALUES (?, ?)", blockID(r.num, b.Seq), said)
+	}
 	r.added = added
 	return err
 }

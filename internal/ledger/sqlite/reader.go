@@ -111,6 +111,57 @@ func (r *Reader) Results(ctx context.Context, id string) iter.Seq2[campaign.Bloc
 	}
 }
 
+// Containing implements ledger.Reader.
+func (r *Reader) Containing(ctx context.Context, id string, wanted func(campaign.Digest) bool) iter.Seq2[campaign.BlockResults, error] {
+	return func(yield func(campaign.BlockResults, error) bool) {
+		blocks, err := r.containing(ctx, id, wanted)
+		if err == nil && len(blocks) == 0 {
+			return
+		}
+		var s *snapshot
+		if err == nil {
+			s, err = r.snapshot(ctx, id, true)
+		}
+		if err != nil {
+			yield(campaign.BlockResults{}, err)
+			return
+		}
+		view := ledger.View{Run: s.run.Run, Spans: ledger.Among(s.spans, blocks), Source: source{r, s.run.num}}
+		view.Leaves = func(span ledger.Span) (ledger.Leaves, error) { return s.fold.Leaves(span), nil }
+		view.All(ctx)(yield)
+	}
+}
+
+// containing gives the Seqs of a run's blocks that have a wanted content.
+func (r *Reader) containing(ctx context.Context, id string, wanted func(campaign.Digest) bool) ([]int64, error) {
+	found, err := runOf(ctx, r.db, id)
+	if err != nil {
+		return nil, err
+	}
+	first, last := blockIDs(found.num)
+	rows, err := r.db.QueryContext(ctx, "SELECT block, contents FROM said WHERE block BETWEEN ? AND ? ORDER BY block", first, last)
+	if err != nil {
+		return nil, told("reading the plan", err)
+	}
+	defer rows.Close() // what it would say, Err says
+	var blocks []int64
+	for rows.Next() {
+		var block int64
+		var contents sql.RawBytes
+		if err := rows.Scan(&block, &contents); err != nil {
+			return nil, told("reading the plan", err)
+		}
+		has, err := ledger.HasContent(contents, wanted)
+		if err != nil {
+			return nil, err
+		}
+		if has {
+			blocks = append(blocks, block-first)
+		}
+	}
+	return blocks, told("reading the plan", rows.Err())
+}
+
 // source reads the rows of one run.
 type source struct {
 	r   *Reader
@@ -118,8 +169,8 @@ type source struct {
 }
 
 func (s source) Block(ctx context.Context, seq int64) (campaign.Block, error) {
-	var packed, digest []byte
-	err := s.r.block.QueryRowContext(ctx, blockID(s.num, seq)).Scan(&packed, &digest)
+	var packed, digest, said []byte
+	err := s.r.block.QueryRowContext(ctx, blockID(s.num, seq)).Scan(&packed, &digest, &said)
 	if errors.Is(err, sql.ErrNoRows) {
 		return campaign.Block{}, ledger.Because(ledger.ErrConflict, "the run was begun anew with another plan while it was read")
 	}
@@ -129,6 +180,9 @@ func (s source) Block(ctx context.Context, seq int64) (campaign.Block, error) {
 	b, err := ledger.DecodeBlock(packed)
 	if err == nil && (b.Seq != seq || !bytes.Equal(b.Digest[:], digest)) {
 		err = ledger.Because(ledger.ErrDamaged, "the ledger is damaged: another block stands in the place of block %d", seq)
+	}
+	if err == nil {
+		err = ledger.SetContents(&b, said)
 	}
 	return b, err
 }

@@ -12,16 +12,16 @@ import (
 
 const (
 	applicationID = 0x43414d50 // "CAMP" (https://www.sqlite.org/fileformat.html, The Database Header)
-	schemaVersion = 2          // user_version
+	schemaVersion = 3          // user_version
 )
 
-// schema of version 2. A block's id is its run's number in the upper 32 bits and
+// schema of version 3. A block's id is its run's number in the upper 32 bits and
 // its Seq in the lower: sequential, so the table only ever grows at one place a
 // run. The journal is append-only; its id orders all records of all runs.
 const schema = `
 PRAGMA page_size = 4096;
 PRAGMA application_id = 1128353104;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 CREATE TABLE ledger (
 	one     INTEGER PRIMARY KEY CHECK (one = 1),
 	id      TEXT NOT NULL,              -- random: which ledger this is, copies included
@@ -75,6 +75,10 @@ CREATE TABLE blocks (
 	packed     BLOB NOT NULL,
 	stage      INTEGER NOT NULL DEFAULT 0 -- since version 2
 ) STRICT;
+CREATE TABLE said (                     -- since version 3
+	block    INTEGER PRIMARY KEY,       -- id in blocks
+	contents BLOB NOT NULL              -- see ledger.EncodeContents
+) STRICT;
 CREATE TABLE journal (
 	id     INTEGER PRIMARY KEY,
 	run    INTEGER NOT NULL,
@@ -99,7 +103,7 @@ const (
 )
 
 // tables are the parts of schema, as sqlite_schema counts them without its own.
-const tables = 7
+const tables = 8
 
 const headerSize = 100
 

@@ -157,7 +157,7 @@ func openFile(ctx context.Context, file, project string) (*Reader, error) {
 func (r *Reader) ready(ctx context.Context, project string) error {
 	err := r.identify(ctx, project)
 	if err == nil {
-		r.block, err = r.db.PrepareContext(ctx, "SELECT packed, digest FROM blocks WHERE id = ?")
+		r.block, err = r.db.PrepareContext(ctx, "SELECT packed, digest, contents FROM blocks LEFT JOIN said ON block = id WHERE id = ?")
 	}
 	if err == nil {
 		r.group, err = r.db.PrepareContext(ctx, "SELECT record, detail FROM journal WHERE id = ?")
