@@ -439,3 +439,32 @@ func TestProcessesShareTheirSpeed(t *testing.T) {
 		}
 	})
 }
+
+// countedCell counts how often the cell is asked.
+type countedCell struct {
+	alone
+	asked int
+}
+
+func (c *countedCell) Share(ctx context.Context, name string, change func([]byte) []byte) error {
+	if c.asked++; c.asked > 100 {
+		return errors.New("asked over and over again")
+	}
+	return c.alone.Share(ctx, name, change)
+}
+
+// After a clock was set back by less than a pause, the clock on the wall reaches the
+// pause's end after the pause is over: until then the cell gives no permits.
+func TestPauseThatTheWallClockShowsLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		until := began.Round(0).Add(10 * time.Second)
+		shared := &countedCell{}
+		shared.cell = (&cell{until: until, asked: time.Minute}).encode()
+		a := NewAccount(AccountOptions{Shared: shared, Limits: campaign.Limits{Rate: campaign.Rate{N: 10, Per: time.Second}}})
+		a.until, a.resume = until, began // the pause is over
+		if err := a.start(t.Context(), newLane(campaign.Rate{}, nil), &pass{}); err != nil || time.Since(began) > 11*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
+}

@@ -98,8 +98,8 @@ func (a *Account) reserve() (time.Duration, error) {
 	var got Permits
 	var wait time.Duration
 	err := a.together(func(now time.Time, c *cell) {
-		got, wait = Permits{}, 0
-		if c.paused(now) == 0 {
+		got = Permits{}
+		if wait = c.paused(now); wait == 0 {
 			got, wait = c.reserve(now, a.limit, want)
 		}
 	})
