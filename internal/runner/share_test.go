@@ -125,6 +125,32 @@ func TestProcessesShareTheirPlaces(t *testing.T) {
 	})
 }
 
+// A campaign that waits for its own rate keeps no place of the account meanwhile, and
+// no intent is open for a request that is not to start yet.
+func TestSlowCampaignLeavesThePlacesToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, store := newUpstream(always(reply{take: true, status: 200, body: "taken", delay: 50 * time.Millisecond})), mem.New()
+		limits := campaign.Limits{Concurrency: 1}
+		slow, quick := fellow(t, store, up, "slow", 4, limits), fellow(t, store, up, "quick", 100, limits)
+		slow.job.Policy.Rate = campaign.Rate{N: 1, Per: time.Minute}
+		began := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() { slow.mustRun(t) })
+		time.Sleep(time.Second)
+		quick.mustRun(t)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("100 requests of 50 ms took %s", took)
+		}
+		if f := fold(t, slow.ledger, slow.run); f.deliveries.Accepted != 1 || f.deliveries.Pending != 3 {
+			t.Errorf("between two requests: %+v", f.deliveries)
+		}
+		wg.Wait()
+		if took := time.Since(began); took < 3*time.Minute || took > 190*time.Second {
+			t.Errorf("4 requests, one a minute, took %s", took)
+		}
+	})
+}
+
 func TestPlacesOfADeadProcessAreFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, store := newUpstream(nil), mem.New()

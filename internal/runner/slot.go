@@ -134,7 +134,7 @@ func (s *slot) flush() error {
 
 // tryArm takes everything that an intent needs, if that needs no waiting.
 func (s *slot) tryArm() bool {
-	if !s.Account.tryEnter(&s.pass) {
+	if s.Account.early(s.lane) > 0 || !s.Account.tryEnter(&s.pass) {
 		return false
 	}
 	places := s.places()
@@ -156,7 +156,11 @@ func (s *slot) arm() bool {
 		return false
 	}
 	s.armed = places
-	if err := s.Account.enter(s.sending, &s.pass); err != nil {
+	err := sleep(s.sending, s.Account.early(s.lane), nil)
+	if err == nil {
+		err = s.Account.enter(s.sending, &s.pass)
+	}
+	if err != nil {
 		s.disarm()
 		var end *stopped
 		if errors.As(err, &end) {

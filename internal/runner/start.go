@@ -139,6 +139,18 @@ func newLane(r campaign.Rate, tell func(Event)) *lane {
 	return &lane{limited: pace.Limited(), pace: pace, turn: make(chan struct{}, 1), tell: tell}
 }
 
+// early is how long to wait before the lane's next request takes a place in flight
+// and its intent: others use the place meanwhile.
+func (a *Account) early(own *lane) time.Duration {
+	if !own.limited {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	return own.pace.Next(now).Sub(now) - ahead
+}
+
 // enter waits for the lane's turn and time, so that nobody waits for a slow
 // campaign while holding the account's turn.
 func (l *lane) enter(ctx context.Context) error {
