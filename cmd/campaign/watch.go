@@ -60,6 +60,8 @@ func stopped(summary runner.Summary, run campaign.Run, zone *time.Location, err 
 		return exitHeld, "", fail(exitHeld, "another process works on this run: wait for it with --wait, or stop it with `campaign stop %s`", run.ID)
 	case errors.Is(err, ledger.ErrState):
 		return exitGuard, "the run is not open", fail(exitGuard, "%w", err)
+	case summary.Stop == runner.Faulty && err != nil:
+		return exitBug, "a request could not be built, or the numbers do not add up", fail(exitBug, "%w", err)
 	case err == nil:
 		err = errors.New(withDetail("sending stopped", summary.Detail))
 	}
