@@ -60,3 +60,18 @@ func TestStopped(t *testing.T) {
 		})
 	}
 }
+
+// A terminal that was told to wait (Ctrl-S) holds nothing up.
+func TestNewsDoNotWaitForTheTerminal(t *testing.T) {
+	stuck, said := make(chan struct{}), 0
+	w := newWatch(func(string) { <-stuck; said++ }, time.UTC)
+	go w.work()
+	for range 1000 {
+		w.event(runner.Event{Kind: runner.Slowed})
+	}
+	close(stuck)
+	w.stop()
+	if said < cap(w.news) || said > cap(w.news)+2 {
+		t.Errorf("%d lines", said)
+	}
+}
