@@ -89,7 +89,7 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 		}
 	}
 	options := runner.AccountOptions{Sender: out.wire, Limits: declared.Limits, WaitForUpstream: s.flags.upstream,
-		Shared: s.ledger, Name: name}
+		MaxWait: max(s.flags.window, campaign.DefaultPolicy().Retry.Cap), Shared: s.ledger, Name: name}
 	if out.tokens != nil {
 		options.Tokens = out.tokens
 	}

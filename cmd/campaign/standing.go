@@ -30,13 +30,13 @@ func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, 
 	found, err := s.ledger.Run(ctx, id)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
-		return true, exitDone, nil
+		return s.mayBegin(t, t.run)
 	case err != nil:
 		return false, 0, stateError(err)
 	case found.ID != id: // a prefix of another's
-		return true, exitDone, nil
+		return s.mayBegin(t, t.run)
 	case found.State == campaign.Planning:
-		return true, exitDone, nil
+		return s.mayBegin(t, found)
 	}
 	t.run, t.known = found, true
 	if going, err := s.leftToOther(ctx, t); going || err != nil {
@@ -66,6 +66,25 @@ func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, 
 		return false, exitGuard, nil
 	}
 	return s.wantsMore(ctx, t)
+}
+
+// mayBegin reports whether something of a run that was not sent from could be sent:
+// one that would expire before is not begun, since all of it would be left out.
+func (s *sender) mayBegin(t *todo, run campaign.Run) (open bool, code int, err error) {
+	policy, now := t.campaign.Policy, time.Now()
+	ends, opens := expiry(run, policy), shutUntil(policy, t.spec.Zone, now)
+	switch {
+	case ends.IsZero():
+	case now.After(ends):
+		fmt.Fprintf(s.stderr, "%s began to be planned at %s, nothing of it was sent, and it has expired: --occurrence LABEL sends it\n",
+			t.title(s), at(run.Occurrence.Time, t.spec.Zone))
+		return false, exitGuard, nil
+	case opens.After(ends):
+		fmt.Fprintf(s.stderr, "%s is not begun: its window opens at %s, and it would expire at %s, before anything is sent. Begin it later, or raise `expires` under delivery.\n",
+			t.title(s), at(opens, t.spec.Zone), at(ends, t.spec.Zone))
+		return false, exitGuard, nil
+	}
+	return true, exitDone, nil
 }
 
 // title names a run in what is said about it.

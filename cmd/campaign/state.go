@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,7 +158,7 @@ func (a *app) findRun(ctx context.Context, id string) (*project, *sqlite.Reader,
 		return nil, nil, campaign.Run{}, err
 	}
 	chosen := p.profile.Name
-	missing := fmt.Errorf("%w: %s", ledger.ErrNotFound, id)
+	var missing error
 	for _, profile := range []string{chosen, sandboxProfile} {
 		p.profile.Name = profile
 		led, err := sqlite.OpenReadOnly(ctx, p.stateOptions())
@@ -172,12 +173,12 @@ func (a *app) findRun(ctx context.Context, id string) (*project, *sqlite.Reader,
 			return p, led, run, nil
 		}
 		led.Close()
-		if !errors.Is(err, ledger.ErrNotFound) {
+		if !errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ledger.ErrAmbiguous) {
 			return nil, nil, campaign.Run{}, stateError(err)
 		}
 		missing = err
 	}
-	return nil, nil, campaign.Run{}, stateError(missing)
+	return nil, nil, campaign.Run{}, stateError(cmp.Or(missing, fmt.Errorf("%w: %s", ledger.ErrNotFound, id)))
 }
 
 func newState(a *app) *cobra.Command {

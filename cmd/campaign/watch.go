@@ -60,6 +60,8 @@ func stopped(summary runner.Summary, run campaign.Run, zone *time.Location, err 
 		return exitHeld, "", fail(exitHeld, "another process works on this run: wait for it with --wait, or stop it with `campaign stop %s`", run.ID)
 	case errors.Is(err, ledger.ErrState):
 		return exitGuard, "the run is not open", fail(exitGuard, "%w", err)
+	case summary.Stop == runner.Faulty && err != nil:
+		return exitBug, "a request could not be built, or the numbers do not add up", fail(exitBug, "%w", err)
 	case err == nil:
 		err = errors.New(withDetail("sending stopped", summary.Detail))
 	}
@@ -87,9 +89,11 @@ func owner() string {
 	return fmt.Sprintf("%s, process %d", host, os.Getpid())
 }
 
-// watch prints how a run goes on, a line every few seconds, to stderr.
+// watch prints how a run goes on, a line every few seconds, to stderr. A stderr that
+// takes nothing, as a terminal that was told to wait, does not hold the run up.
 type watch struct {
 	last atomic.Pointer[runner.Summary]
+	news chan string // to be said; what does not fit is dropped
 	done chan struct{}
 	over chan struct{}
 	say  func(string)
@@ -99,24 +103,43 @@ type watch struct {
 const watchInterval = 5 * time.Second
 
 func (s *sender) watch(run campaign.Run, zone *time.Location) *watch {
-	w := &watch{done: make(chan struct{}), over: make(chan struct{}), zone: zone}
-	w.say = func(text string) { fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), run.Campaign, text) }
-	go func() {
-		defer close(w.over)
-		ticker := time.NewTicker(watchInterval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-w.done:
-				return
-			case <-ticker.C:
-			}
-			if last := w.last.Load(); last != nil {
-				w.say(fmt.Sprintf("%s so far, %s accepted, %d in flight", count(last.Requests, "request"), count(last.Recipients.Accepted, "recipient"), last.InFlight))
-			}
-		}
-	}()
+	w := newWatch(func(text string) { fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), run.Campaign, text) }, zone)
+	go w.work()
 	return w
+}
+
+func newWatch(say func(string), zone *time.Location) *watch {
+	return &watch{news: make(chan string, 64), done: make(chan struct{}), over: make(chan struct{}), say: say, zone: zone}
+}
+
+func (w *watch) work() {
+	defer close(w.over)
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case text := <-w.news:
+			w.say(text)
+			continue
+		case <-w.done:
+			for len(w.news) > 0 {
+				w.say(<-w.news)
+			}
+			return
+		case <-ticker.C:
+		}
+		if last := w.last.Load(); last != nil {
+			w.say(fmt.Sprintf("%s so far, %s accepted, %d in flight", count(last.Requests, "request"), count(last.Recipients.Accepted, "recipient"), last.InFlight))
+		}
+	}
+}
+
+// tell has something said, without waiting for it.
+func (w *watch) tell(format string, args ...any) {
+	select {
+	case w.news <- fmt.Sprintf(format, args...):
+	default:
+	}
 }
 
 // event takes the runner's news.
@@ -128,15 +151,15 @@ func (w *watch) event(e runner.Event) {
 		if e.Until.IsZero() {
 			return // the verdict says why the run ended
 		}
-		w.say(fmt.Sprintf("the upstream is in trouble (%s); it is tried again at %s", e.Detail, e.Until.Format("15:04:05")))
+		w.tell("the upstream is in trouble (%s); it is tried again at %s", e.Detail, e.Until.Format("15:04:05"))
 	case runner.Recovered:
-		w.say("the upstream answers again")
+		w.tell("the upstream answers again")
 	case runner.Slowed:
-		w.say("the upstream asks to slow down (429)")
+		w.tell("the upstream asks to slow down (429)")
 	case runner.Renewed:
-		w.say("the token was renewed")
+		w.tell("the token was renewed")
 	case runner.Waiting:
-		w.say(fmt.Sprintf("nothing is sent until %s: %s", at(e.Until, w.zone), e.Detail))
+		w.tell("nothing is sent until %s: %s", at(e.Until, w.zone), e.Detail)
 	}
 }
 

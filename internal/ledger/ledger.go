@@ -24,6 +24,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -33,6 +34,7 @@ import (
 // Errors that callers branch on. Members wrap them with what they know.
 var (
 	ErrNotFound  = errors.New("no such run")
+	ErrAmbiguous = fmt.Errorf("%w: more than one begins so", ErrNotFound)
 	ErrConflict  = errors.New("the run exists with another plan")
 	ErrHeld      = errors.New("another process holds the run")
 	ErrHoldLost  = errors.New("the hold on the run was lost")
@@ -147,7 +149,8 @@ type Worker interface {
 
 // Reader is the side of the ledger that reports are folded from.
 type Reader interface {
-	// Run finds a run by its ID or by an unambiguous prefix of it (ErrNotFound).
+	// Run finds a run by its ID or by an unambiguous prefix of it (ErrNotFound; where
+	// it is ErrAmbiguous more than one run begins so).
 	Run(ctx context.Context, id string) (campaign.Run, error)
 	// Runs yields the runs that match, newest first.
 	Runs(ctx context.Context, filter Filter) iter.Seq2[campaign.Run, error]

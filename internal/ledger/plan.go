@@ -91,7 +91,7 @@ func Pick(id string, found []string) (string, error) {
 		}
 	}
 	names := strings.Join(found[:min(len(found), 5)], ", ")
-	return "", Because(ErrNotFound, "%s is the beginning of %d runs: %s", id, len(found), names)
+	return "", Because(ErrAmbiguous, "%s is the beginning of %d runs: %s", id, len(found), names)
 }
 
 // Newer orders runs by when they began, the newest first, then by ID.

@@ -66,6 +66,7 @@ type Account struct {
 	good      atomic.Bool  // nothing below keeps requests from starting
 	throttled atomic.Bool  // speed is not full
 	proven    atomic.Bool  // the last renewed token was taken
+	renewing  atomic.Int64 // requests that wait for another token
 	queued    atomic.Int64 // requests that wait for a permit
 	lookAt    atomic.Int64 // when the cell is looked at again; see clock
 	wantedAt  atomic.Int64 // when it is looked again who waits for a place

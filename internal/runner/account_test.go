@@ -221,6 +221,60 @@ func TestExpiredTokenIsRenewedOnce(t *testing.T) {
 	})
 }
 
+// slowPurse takes an hour to renew, and gives no token meanwhile.
+type slowPurse struct {
+	purse
+	at time.Time // when it has renewed
+}
+
+func (p *slowPurse) Token(ctx context.Context) (campaign.Secret, error) {
+	p.mu.Lock()
+	wait := time.Until(p.at)
+	p.mu.Unlock()
+	if err := sleep(ctx, wait, nil); err != nil {
+		return campaign.Secret{}, err
+	}
+	return p.purse.Token(ctx)
+}
+
+func (p *slowPurse) Renew(ctx context.Context, rejected campaign.Secret) (campaign.Secret, error) {
+	p.mu.Lock()
+	p.at = time.Now().Add(time.Hour)
+	p.mu.Unlock()
+	if _, err := p.Token(ctx); err != nil {
+		return campaign.Secret{}, err
+	}
+	return p.purse.Renew(ctx, rejected)
+}
+
+// An answer that came is durable while the account waits for its token: a crash in
+// this time must not make it unknown.
+func TestWhatIsSettledDoesNotWaitForAToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 20, 1, func(c call) reply {
+			r := taken
+			if c.n == 0 {
+				r = reply{status: 401}
+			}
+			r.delay = time.Duration(1+c.n%4) * time.Second
+			return r
+		})
+		p := &slowPurse{}
+		withTokens(b, &p.purse)
+		b.account.Tokens = p
+		var wg sync.WaitGroup
+		wg.Go(func() { b.mustRun(t) })
+		time.Sleep(time.Minute)
+		if f := fold(t, b.ledger, b.run); f.deliveries.Accepted != 3 || f.deliveries.Unknown != 0 {
+			t.Errorf("while the token is renewed: %+v", f.deliveries)
+		}
+		wg.Wait()
+		if f := b.fold(t); f.recipients.Accepted != 20 {
+			t.Errorf("%+v", f.recipients)
+		}
+	})
+}
+
 func TestTokenThatExpiresAgainLaterIsRenewedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 60, 1, func(c call) reply {

@@ -81,6 +81,24 @@ func TestExpiredRunIsSkippedCheaply(t *testing.T) {
 	})
 }
 
+// stuck is a token source that does not answer, or not when it is to renew.
+type stuck struct {
+	purse
+	renewing bool
+}
+
+func (s *stuck) Token(ctx context.Context) (campaign.Secret, error) {
+	if s.renewing {
+		return s.purse.Token(ctx)
+	}
+	return s.Renew(ctx, campaign.Secret{})
+}
+
+func (s *stuck) Renew(ctx context.Context, _ campaign.Secret) (campaign.Secret, error) {
+	<-ctx.Done()
+	return campaign.Secret{}, context.Cause(ctx)
+}
+
 // Whatever a run waits for when it expires, it ends then, and so does what waits.
 func TestExpiryEndsEveryWait(t *testing.T) {
 	const after = 5 * time.Minute
@@ -101,6 +119,11 @@ func TestExpiryEndsEveryWait(t *testing.T) {
 				}
 				return tooMany("600")
 			}
+		},
+		"for a token": func(b *bench) { withTokens(b, &purse{}); b.account.Tokens = &stuck{} },
+		"for another token": func(b *bench) {
+			withTokens(b, &purse{})
+			b.account.Tokens, b.up.script = &stuck{renewing: true}, always(reply{status: 401})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -125,6 +125,32 @@ func TestProcessesShareTheirPlaces(t *testing.T) {
 	})
 }
 
+// A campaign that waits for its own rate keeps no place of the account meanwhile, and
+// no intent is open for a request that is not to start yet.
+func TestSlowCampaignLeavesThePlacesToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, store := newUpstream(always(reply{take: true, status: 200, body: "taken", delay: 50 * time.Millisecond})), mem.New()
+		limits := campaign.Limits{Concurrency: 1}
+		slow, quick := fellow(t, store, up, "slow", 4, limits), fellow(t, store, up, "quick", 100, limits)
+		slow.job.Policy.Rate = campaign.Rate{N: 1, Per: time.Minute}
+		began := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() { slow.mustRun(t) })
+		time.Sleep(time.Second)
+		quick.mustRun(t)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("100 requests of 50 ms took %s", took)
+		}
+		if f := fold(t, slow.ledger, slow.run); f.deliveries.Accepted != 1 || f.deliveries.Pending != 3 {
+			t.Errorf("between two requests: %+v", f.deliveries)
+		}
+		wg.Wait()
+		if took := time.Since(began); took < 3*time.Minute || took > 190*time.Second {
+			t.Errorf("4 requests, one a minute, took %s", took)
+		}
+	})
+}
+
 func TestPlacesOfADeadProcessAreFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, store := newUpstream(nil), mem.New()
@@ -436,6 +462,35 @@ func TestProcessesShareTheirSpeed(t *testing.T) {
 			if a.throttled.Load() {
 				t.Errorf("process %d is still slowed down: %+v", i, a.speed)
 			}
+		}
+	})
+}
+
+// countedCell counts how often the cell is asked.
+type countedCell struct {
+	alone
+	asked int
+}
+
+func (c *countedCell) Share(ctx context.Context, name string, change func([]byte) []byte) error {
+	if c.asked++; c.asked > 100 {
+		return errors.New("asked over and over again")
+	}
+	return c.alone.Share(ctx, name, change)
+}
+
+// After a clock was set back by less than a pause, the clock on the wall reaches the
+// pause's end after the pause is over: until then the cell gives no permits.
+func TestPauseThatTheWallClockShowsLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		until := began.Round(0).Add(10 * time.Second)
+		shared := &countedCell{}
+		shared.cell = (&cell{until: until, asked: time.Minute}).encode()
+		a := NewAccount(AccountOptions{Shared: shared, Limits: campaign.Limits{Rate: campaign.Rate{N: 10, Per: time.Second}}})
+		a.until, a.resume = until, began // the pause is over
+		if err := a.start(t.Context(), newLane(campaign.Rate{}, nil), &pass{}); err != nil || time.Since(began) > 11*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
 		}
 	})
 }

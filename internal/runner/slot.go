@@ -42,22 +42,20 @@ func (s *slot) work() {
 				return
 			}
 		}
-		if s.sending.Err() != nil {
-			return
-		}
 		out, err := s.prepare(t)
 		if err != nil {
 			s.halt(err)
 			return
 		}
-		if !s.begin(out) {
+		if s.sending.Err() != nil || !s.begin(out) {
 			return
 		}
 		s.send(out)
 	}
 }
 
-// prepare builds a task's request. It fails with what stops the run.
+// prepare builds a task's request. It fails with what stops the run. Once sending
+// has ended its result is of no use.
 func (s *slot) prepare(t *task) (outgoing, *stopped) {
 	request, err := s.Target.Request(t.message(), s.Secrets)
 	if err != nil {
@@ -75,12 +73,12 @@ func (s *slot) prepare(t *task) (outgoing, *stopped) {
 	if s.authorizer == nil || s.Account.tokens == nil {
 		return out, nil
 	}
-	// Token may wait for a renewal: what is settled must not wait with it.
+	// Token waits for a renewal: what is settled must not wait with it.
+	if s.Account.renewing.Load() > 0 && !s.rest() {
+		return out, nil // the run has ended
+	}
 	out.token, err = s.Account.tokens.Token(s.sending)
-	switch {
-	case s.sending.Err() != nil:
-		return outgoing{}, &stopped{why: Interrupted} // or the reason that came first
-	case err != nil:
+	if err != nil && s.sending.Err() == nil {
 		return outgoing{}, s.Account.end(&stopped{why: Token, detail: err.Error()})
 	}
 	s.authorizer.Authorize(header, out.token)
@@ -136,7 +134,7 @@ func (s *slot) flush() error {
 
 // tryArm takes everything that an intent needs, if that needs no waiting.
 func (s *slot) tryArm() bool {
-	if !s.Account.tryEnter(&s.pass) {
+	if s.Account.early(s.lane) > 0 || !s.Account.tryEnter(&s.pass) {
 		return false
 	}
 	places := s.places()
@@ -158,7 +156,11 @@ func (s *slot) arm() bool {
 		return false
 	}
 	s.armed = places
-	if err := s.Account.enter(s.sending, &s.pass); err != nil {
+	err := sleep(s.sending, s.Account.early(s.lane), nil)
+	if err == nil {
+		err = s.Account.enter(s.sending, &s.pass)
+	}
+	if err != nil {
 		s.disarm()
 		var end *stopped
 		if errors.As(err, &end) {

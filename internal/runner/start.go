@@ -98,8 +98,8 @@ func (a *Account) reserve() (time.Duration, error) {
 	var got Permits
 	var wait time.Duration
 	err := a.together(func(now time.Time, c *cell) {
-		got, wait = Permits{}, 0
-		if c.paused(now) == 0 {
+		got = Permits{}
+		if wait = c.paused(now); wait == 0 {
 			got, wait = c.reserve(now, a.limit, want)
 		}
 	})
@@ -137,6 +137,18 @@ type lane struct {
 func newLane(r campaign.Rate, tell func(Event)) *lane {
 	pace := NewPace(r)
 	return &lane{limited: pace.Limited(), pace: pace, turn: make(chan struct{}, 1), tell: tell}
+}
+
+// early is how long to wait before the lane's next request takes a place in flight
+// and its intent: others use the place meanwhile.
+func (a *Account) early(own *lane) time.Duration {
+	if !own.limited {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	return own.pace.Next(now).Sub(now) - ahead
 }
 
 // enter waits for the lane's turn and time, so that nobody waits for a slow

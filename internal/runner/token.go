@@ -53,8 +53,8 @@ func (a *Account) took(token campaign.Secret) {
 	a.proven.Store(a.grants.proven)
 }
 
-// renew gets another token for a refused one. It fails with what stops the
-// account.
+// renew gets another token for a refused one, unless ctx ends before. It fails with
+// what stops the account.
 func (a *Account) renew(ctx context.Context, refused campaign.Secret) (fresh bool, _ *stopped) {
 	a.mu.Lock()
 	twice := a.grants.refused(refused)
@@ -62,10 +62,12 @@ func (a *Account) renew(ctx context.Context, refused campaign.Secret) (fresh boo
 	if twice {
 		return false, a.end(&stopped{why: Token, detail: "the upstream refuses the renewed token too"})
 	}
+	a.renewing.Add(1)
 	token, err := a.tokens.Renew(ctx, refused)
+	a.renewing.Add(-1)
 	switch {
 	case ctx.Err() != nil:
-		return false, &stopped{why: Interrupted} // or the reason that came first
+		return false, nil
 	case err != nil:
 		return false, a.end(&stopped{why: Token, detail: err.Error()})
 	}

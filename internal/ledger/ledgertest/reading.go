@@ -76,6 +76,7 @@ var reading = []test{
 			s.is(err, ledger.ErrNotFound)
 		}
 		_, err := s.l.Run(s.ctx, "a")
+		s.is(err, ledger.ErrAmbiguous)
 		s.equal(err.Error(), "a is the beginning of 3 runs: abc, abcdef, abcxyz")
 	}},
 	{"only Run takes prefixes", func(s *scene) {

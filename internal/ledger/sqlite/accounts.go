@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +42,7 @@ type account struct {
 
 	mu     sync.Mutex
 	places []*flock.Flock // nil: not held by this process
+	waits  bool           // this process let the others know that it waits
 }
 
 const cellLimit = 4096
@@ -164,9 +164,25 @@ func (l *Ledger) Place(ctx context.Context, name string, n int) (func(), bool, e
 			continue
 		}
 		a.places[i] = place
+		a.stopWaiting()
 		return func() { a.leave(i, place) }, true, nil
 	}
-	return nil, false, told("waiting for a place of the account", os.WriteFile(filepath.Join(a.dir, "wanted"), []byte(a.self), 0o600))
+	a.waits = true
+	return nil, false, told("waiting for a place of the account", os.WriteFile(a.wanted(), []byte(a.self), 0o600))
+}
+
+func (a *account) wanted() string { return filepath.Join(a.dir, "wanted") }
+
+// stopWaiting takes back what this process let the others know. When another one
+// waits too it says so again in a moment.
+func (a *account) stopWaiting() {
+	if !a.waits {
+		return
+	}
+	a.waits = false
+	if who, err := os.ReadFile(a.wanted()); err == nil && string(who) == a.self {
+		_ = os.Remove(a.wanted()) // else it is over by itself after WantedFor
+	}
 }
 
 func (a *account) leave(i int, place *flock.Flock) {
@@ -187,7 +203,7 @@ func (l *Ledger) Wanted(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	file := filepath.Join(a.dir, "wanted")
+	file := a.wanted()
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -199,6 +215,9 @@ func (l *Ledger) Wanted(ctx context.Context, name string) (bool, error) {
 		return false, nil
 	}
 	who, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) { // it has a place by now
+		return false, nil
+	}
 	return err == nil && string(who) != a.self, told("looking who waits for the account", err)
 }
 
@@ -215,7 +234,6 @@ func (a *accounts) close() error {
 				one.places[i] = nil
 			}
 		}
-		one.places = slices.Clip(one.places[:0])
 		one.mu.Unlock()
 		failures = append(failures, one.cell.Close(), one.lock.Close())
 	}
