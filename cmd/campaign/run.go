@@ -150,7 +150,7 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		}
 		stops, err := s.guardPast(ctx, t)
 		if err != nil {
-			return err
+			return stateError(err)
 		}
 		if stops {
 			t.code, t.looked = exitGuard, true
