@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,22 +51,31 @@ func (s *sender) foreseeCap(ctx context.Context, t *todo) error {
 	if !s.caps(t) {
 		return nil
 	}
-	capped, err := s.countCapped(ctx, t)
-	if err != nil {
+	if err := s.countCapped(ctx, t); err != nil {
 		return err
 	}
-	defer capped.Close()
-	return t.without(ctx, capped)
+	return t.without(ctx)
 }
+
+// capCount is who is over the cap, as counted at a time from certain runs.
+type capCount struct {
+	*plan.Capped
+	at   time.Time
+	runs []string
+}
+
+// capFresh is how long a count holds while no other run of the account begins: what
+// runs do meanwhile can only give messages back.
+const capFresh = time.Minute
 
 // without plans the campaign anew without those over the cap, if these are others
 // than before.
-func (t *todo) without(ctx context.Context, capped *plan.Capped) error {
-	if capped.Digest() == t.capped {
+func (t *todo) without(ctx context.Context) error {
+	if t.cap.Digest() == t.capped {
 		return nil
 	}
-	t.capped = capped.Digest()
-	t.plan.LeaveOut(capped)
+	t.capped = t.cap.Digest()
+	t.plan.LeaveOut(t.cap.Capped)
 	defer t.plan.LeaveOut(nil)
 	summary, rows, err := t.check(ctx)
 	if err == nil && campaign.HasErrors(rows) {
@@ -78,26 +88,52 @@ func (t *todo) without(ctx context.Context, capped *plan.Capped) error {
 	return nil
 }
 
-func (s *sender) countCapped(ctx context.Context, t *todo) (*plan.Capped, error) {
-	capped, err := t.plan.Cap(ctx, *t.declared.Cap, s.got(ctx, t))
-	if errors.Is(err, plan.ErrProblems) {
-		return nil, fail(exitProblems, "%s: %w", t.campaign.File, err)
+// countCapped counts who is over the cap, unless that was done a moment ago.
+func (s *sender) countCapped(ctx context.Context, t *todo) error {
+	runs, err := s.counted(ctx, t)
+	if err != nil {
+		return err
 	}
-	return capped, err
+	var ids []string
+	for _, run := range runs {
+		ids = append(ids, run.ID)
+	}
+	if t.cap.Capped != nil && time.Since(t.cap.at) < capFresh && slices.Equal(ids, t.cap.runs) {
+		return nil
+	}
+	at := time.Now()
+	capped, err := t.plan.Cap(ctx, *t.declared.Cap, s.got(ctx, runs, at.Add(-t.declared.Cap.Per)))
+	if errors.Is(err, plan.ErrProblems) {
+		return fail(exitProblems, "%s: %w", t.campaign.File, err)
+	}
+	if err != nil {
+		return err
+	}
+	err = t.cap.Close()
+	t.cap = capCount{capped, at, ids}
+	return err
 }
 
-// got yields, for every message that counts for the cap, the id of who got it or is
-// to get it.
-func (s *sender) got(ctx context.Context, t *todo) iter.Seq2[string, error] {
-	since := time.Now().Add(-t.declared.Cap.Per)
+// counted are the runs of a campaign's account that count, but for its own.
+func (s *sender) counted(ctx context.Context, t *todo) ([]campaign.Run, error) {
+	var runs []campaign.Run
+	for run, err := range s.ledger.Runs(ctx, ledger.Filter{Profile: t.run.Profile}) {
+		if err != nil {
+			return nil, stateError(err)
+		}
+		if run.ID != t.run.ID && run.State != campaign.Planning && run.Target == t.declared.Name {
+			runs = append(runs, run)
+		}
+	}
+	return runs, nil
+}
+
+// got yields, for every message of some runs that counts for the cap, the id of who
+// got it or is to get it.
+func (s *sender) got(ctx context.Context, runs []campaign.Run, since time.Time) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for run, err := range s.ledger.Runs(ctx, ledger.Filter{Profile: t.run.Profile}) {
-			if err == nil && (run.ID == t.run.ID || run.State == campaign.Planning || run.Target != t.declared.Name) {
-				continue
-			}
-			if err == nil {
-				err = s.gotBy(ctx, run, since, func(id string) bool { return yield(id, nil) })
-			}
+		for _, run := range runs {
+			err := s.gotBy(ctx, run, since, func(id string) bool { return yield(id, nil) })
 			if errors.Is(err, errEnough) {
 				return
 			}

@@ -128,20 +128,18 @@ func (s *sender) storeCapped(ctx context.Context, t *todo) error {
 		return s.store(ctx, t)
 	}
 	before := t.summary.Skipped[plan.SkipCapped]
-	capped, err := s.countCapped(ctx, t)
-	if err != nil {
+	if err := s.countCapped(ctx, t); err != nil {
 		return err
 	}
-	defer capped.Close()
-	if err := t.without(ctx, capped); err != nil {
+	if err := t.without(ctx); err != nil {
 		return err
 	}
-	if n := capped.Rows(); n != before {
+	if n := t.cap.Rows(); n != before {
 		fmt.Fprintf(s.stderr, "%s%s: %s over the cap now, %d a moment ago\n", s.tag(), t.campaign.Name, count(n, "recipient"), before)
 	}
-	t.plan.LeaveOut(capped)
+	t.plan.LeaveOut(t.cap.Capped)
 	defer t.plan.LeaveOut(nil)
-	t.run.PlanDigest = cappedPlan(t.digest, capped)
+	t.run.PlanDigest = cappedPlan(t.digest, t.cap.Capped)
 	return s.store(ctx, t)
 }
 

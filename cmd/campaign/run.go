@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -91,7 +92,8 @@ type todo struct {
 	code    int    //
 	report  string // the file, once it is written
 	said    contents
-	capped  string // digest of who was over the cap when it was looked at
+	cap     capCount
+	capped  string // digest of whom the summary leaves out for the cap
 	// overrides say by whose word a guard let the run begin; they go into its history.
 	overrides []campaign.Note
 }
@@ -105,7 +107,7 @@ func (a *app) run(ctx context.Context, args []string, f runFlags) error {
 	return s.run(ctx, files, named)
 }
 
-func (s *sender) run(ctx context.Context, files []string, named map[string]bool) error {
+func (s *sender) run(ctx context.Context, files []string, named map[string]bool) (err error) {
 	o := s.flags.occasion()
 	o.contents = true
 	if s.standIn != nil {
@@ -116,6 +118,13 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		return err
 	}
 	s.jobs = jobs
+	defer func() {
+		for _, t := range jobs {
+			if failed := t.cap.Close(); failed != nil {
+				err = errors.Join(err, failed)
+			}
+		}
+	}()
 	if err := s.guard(jobs); err != nil {
 		return err
 	}
@@ -141,7 +150,7 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		}
 		stops, err := s.guardPast(ctx, t)
 		if err != nil {
-			return err
+			return stateError(err)
 		}
 		if stops {
 			t.code, t.looked = exitGuard, true
