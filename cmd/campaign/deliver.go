@@ -231,9 +231,10 @@ func (p *project) thaw(ctx context.Context, led ledger.Reader, run campaign.Run,
 }
 
 // messages renders a block again, and refuses one that differs.
-func messages(p *plan.Plan) func(context.Context, campaign.Block) ([]targets.Message, error) {
+func messages(p *plan.Plan, room *memory) func(context.Context, campaign.Block) ([]targets.Message, error) {
 	return func(_ context.Context, block campaign.Block) ([]targets.Message, error) {
 		m, err := p.Messages(block)
+		room.hold(m)
 		if errors.Is(err, plan.ErrDiffers) {
 			err = fmt.Errorf("%w: %w", runner.ErrDiffers, err)
 		}
@@ -253,8 +254,10 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 	}
 	policy := j.campaign.Policy
 	policy.Timeout = j.timeout()
+	var room *memory
 	if s.standIn == nil { // which keeps all that it received in this process
-		defer boundMemory(t.run.Totals.Requests, j.declared.Limits.Concurrency)()
+		room = boundMemory(t.run.Totals.Requests, j.declared.Limits.Concurrency)
+		defer room.free()
 	}
 	watch := s.watch(t.run, j.spec.Zone)
 	began := time.Now()
@@ -265,7 +268,7 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 	summary, err := runner.Run(ctx, runner.Job{
 		Run: t.run.ID, Owner: owner(), Ledger: s.ledger,
 		Account: l.account, Target: j.target, Secrets: l.out.secrets, Header: header, Hide: hide,
-		Policy: policy, Messages: messages(j.plan),
+		Policy: policy, Messages: messages(j.plan, room),
 		Opens: opens(policy, j.spec.Zone), Expires: expiry(t.run, policy), Confirmed: s.flags.confirmed,
 		Limit: limit, MaxWait: max(s.flags.window, 1), Progress: watch.event, Log: s.logger(),
 	})
