@@ -12,7 +12,7 @@ import (
 // Exit codes, stable (design: cli).
 const (
 	exitDone        = 0
-	exitProblems    = 1   // problems found, or some deliveries were rejected
+	exitProblems    = 1   // problems found, or some deliveries were rejected or expired
 	exitUsage       = 2   //
 	exitUnknown     = 3   // some outcomes are unknown: a person must look
 	exitGuard       = 4   // stopped by a guard
@@ -26,7 +26,7 @@ const (
 
 const exitCodesHelp = `Exit codes:
   0    done: everything accepted, nothing was due, or all files are valid
-  1    problems found, or the run finished and some deliveries were rejected
+  1    problems found, or the run finished and some deliveries were rejected, or expired
   2    usage error
   3    some outcomes are unknown: a person must look
   4    stopped by a guard: no or foreign state, changed files, untrusted target, too many recipients, another audience than expected

@@ -227,7 +227,7 @@ func codeOf(r report.Report) int {
 		return exitUnknown
 	case !r.Complete():
 		return exitUnfinished
-	case r.HasRejected():
+	case r.HasRejected(), r.Expired.Requests > 0:
 		return exitProblems
 	}
 	return exitDone
