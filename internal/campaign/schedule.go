@@ -14,7 +14,8 @@ type Schedule struct {
 	Starts, Ends Date           // inclusive, in the zone; zero: no bound
 	Days         *DayRule       // nil: every day
 	Missed       Missed
-	Queue        bool // `overlap: queue`: an occurrence waits for the one before it
+	Expires      time.Duration // after its slot a run is given up; 0: the file does not say, so with the next slot
+	Queue        bool          // `overlap: queue`: an occurrence waits for the one before it
 	Suspended    bool
 }
 

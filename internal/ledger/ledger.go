@@ -204,5 +204,6 @@ type Ledger interface {
 	Worker
 	Reader
 	Accounts
+	Slots
 	Close() error
 }

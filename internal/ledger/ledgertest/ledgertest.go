@@ -34,6 +34,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Subject) {
 	}{
 		{"planning", planning}, {"holding", holding}, {"recording", recording},
 		{"splitting", splitting}, {"reading", reading}, {"crashing", crashing}, {"failing", failing},
+		{"slots", slots},
 	} {
 		for _, tt := range part.tests {
 			t.Run(part.name+"/"+tt.name, func(t *testing.T) {

@@ -12,16 +12,16 @@ import (
 
 const (
 	applicationID = 0x43414d50 // "CAMP" (https://www.sqlite.org/fileformat.html, The Database Header)
-	schemaVersion = 2          // user_version
+	schemaVersion = 3          // user_version
 )
 
-// schema of version 2. A block's id is its run's number in the upper 32 bits and
+// schema of version 3. A block's id is its run's number in the upper 32 bits and
 // its Seq in the lower: sequential, so the table only ever grows at one place a
 // run. The journal is append-only; its id orders all records of all runs.
 const schema = `
 PRAGMA page_size = 4096;
 PRAGMA application_id = 1128353104;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 CREATE TABLE ledger (
 	one     INTEGER PRIMARY KEY CHECK (one = 1),
 	id      TEXT NOT NULL,              -- random: which ledger this is, copies included
@@ -85,7 +85,7 @@ CREATE TABLE journal (
 	detail BLOB                         -- of a group: the rest; else a text
 ) STRICT;
 CREATE INDEX journal_run ON journal (run);
-`
+` + slotTables
 
 // Kinds of journal rows. Values are stored: they never change their number.
 const (
@@ -99,7 +99,7 @@ const (
 )
 
 // tables are the parts of schema, as sqlite_schema counts them without its own.
-const tables = 7
+const tables = 7 + slotParts
 
 const headerSize = 100
 
