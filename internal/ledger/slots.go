@@ -37,6 +37,10 @@ type Slots interface {
 	// follows a skipped one of the same reason makes one stretch with it. Durable,
 	// atomic for all decisions together.
 	Decide(ctx context.Context, profile string, decisions []Decision) (taken []bool, err error)
+	// Rewind sets every campaign of a profile that is decided beyond an instant back to
+	// it, and gives their number: for clocks that stood wrong. Labels that were claimed
+	// stay claimed. Durable, atomic.
+	Rewind(ctx context.Context, profile string, to time.Time) (int64, error)
 	// EndSlot moves a due slot to Ran or to Skipped, with the reason for the latter. A
 	// slot that is not due stays as it is (no error); ErrNotFound when there is none.
 	// Durable, atomic.

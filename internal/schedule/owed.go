@@ -167,3 +167,15 @@ func plain(d time.Duration) string {
 	}
 	return d.String()
 }
+
+// Unseen gives the single times that were past when the schedule was first looked
+// at: nothing owes them, and they are recorded all the same.
+func (t *Timetable) Unseen(now time.Time) (rulings []Ruling) {
+	if len(t.at) == 0 {
+		return nil
+	}
+	for s := range t.Coming(time.Unix(0, 0), now) {
+		rulings = append(rulings, Ruling{Slot: s, Last: s, Count: 1, Reason: campaign.SkipMissed + ": it was past when the schedule was first looked at"})
+	}
+	return merge(rulings)
+}

@@ -77,6 +77,17 @@ var slots = []test{
 		s.must(err)
 		s.equal(upto["a"], at(10))
 	}},
+	{"what was decided by a wrong clock is set back", func(s *scene) {
+		s.decide(decision("a", time.Time{}, at(50), due(40)), decision("b", time.Time{}, at(20)))
+		n, err := s.l.Rewind(s.ctx, "test", at(30))
+		s.must(err)
+		s.equal(n, int64(1))
+		n, err = s.l.Rewind(s.ctx, "other", at(0))
+		s.must(err)
+		s.equal(n, int64(0))
+		s.equal(s.decide(decision("a", at(30), at(60), due(40), due(60))), []bool{true})
+		s.equal(s.slots(ledger.SlotFilter{}), of("a", due(40), due(60)))
+	}},
 	{"a label is claimed once for ever", func(s *scene) {
 		s.decide(decision("a", time.Time{}, at(10), due(10)))
 		s.must(s.l.EndSlot(s.ctx, of("a", due(10))[0], campaign.SlotRan, ""))

@@ -99,6 +99,22 @@ func (s *slots) add(key scheduled, one campaign.Slot) {
 	s.all[key] = append(all, one)
 }
 
+// Rewind implements ledger.Slots.
+func (l *Ledger) Rewind(ctx context.Context, profile string, to time.Time) (n int64, err error) {
+	leave, err := l.lock(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	for key, upto := range l.store.slots.upto {
+		if key.profile == profile && upto.After(micro(to)) {
+			l.store.slots.upto[key] = micro(to)
+			n++
+		}
+	}
+	return n, nil
+}
+
 // EndSlot implements ledger.Slots.
 func (l *Ledger) EndSlot(ctx context.Context, slot campaign.Slot, state campaign.SlotState, reason string) error {
 	leave, err := l.lock(ctx)

@@ -150,6 +150,18 @@ func (d *decider) add(ctx context.Context, name string, s *campaign.Slot) error 
 	return err
 }
 
+// Rewind implements ledger.Slots.
+func (l *Ledger) Rewind(ctx context.Context, profile string, to time.Time) (n int64, err error) {
+	err = inTx(ctx, l.writer, "setting schedules back", func(ctx context.Context, tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx, "UPDATE schedules SET upto = ?1 WHERE profile = ?2 AND upto > ?1", to.UnixMicro(), profile)
+		if err == nil {
+			n, err = done.RowsAffected()
+		}
+		return err
+	})
+	return n, err
+}
+
 // EndSlot implements ledger.Slots.
 func (l *Ledger) EndSlot(ctx context.Context, slot campaign.Slot, state campaign.SlotState, reason string) error {
 	return inTx(ctx, l.writer, "recording the end of an occurrence", func(ctx context.Context, tx *sql.Tx) error {
