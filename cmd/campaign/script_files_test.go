@@ -125,3 +125,10 @@ func scriptValidJSON(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s is no JSON", args[0])
 	}
 }
+
+func scriptSoon(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "soon NAME SECONDS")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], time.Now().UTC().Add(time.Duration(n)*time.Second).Format(time.RFC3339))
+}

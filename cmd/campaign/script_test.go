@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 //	holds DIR PATTERN…          each pattern is in some file below, or in its name
 //	valid-json FILE             it is JSON
 //	yesterday NAME              $NAME is yesterday's day of the week
+//	soon NAME SECONDS           $NAME is the time in so many seconds, as a schedule's at
 //	head-of NAME                $NAME is the commit that is checked out here
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -66,7 +67,7 @@ func TestScript(t *testing.T) {
 			"examples": scriptExamples, "companies": scriptCompanies, "edit": scriptEdit,
 			"run-id": scriptRunID, "keys": scriptKeys, "unzip": scriptUnzip, "private": scriptPrivate,
 			"holds": scriptHolds, "valid-json": scriptValidJSON, "yesterday": scriptYesterday,
-			"head-of": scriptHeadOf,
+			"head-of": scriptHeadOf, "soon": scriptSoon,
 		},
 	})
 }

@@ -122,10 +122,14 @@ func (s *sender) lateReport(ctx context.Context, t *todo) error {
 // newRun is the run of a campaign that was planned now.
 func (s *sender) newRun(t *todo) campaign.Run {
 	o := t.spec.Occurrence
+	began := o.Time
+	if s.crew != nil { // an occurrence may begin late
+		began = time.Now()
+	}
 	return campaign.Run{
 		ID:      campaign.RunID(s.profile.Name, t.campaign.Name, o.Label),
 		Project: s.decl.ID, Profile: s.profile.Name, Campaign: t.campaign.Name, Occurrence: o, Trial: s.flags.to != nil,
-		File: t.campaign.File, Target: t.declared.Name, Channel: t.campaign.Channel.Type, Began: o.Time,
+		File: t.campaign.File, Target: t.declared.Name, Channel: t.campaign.Channel.Type, Began: began,
 		Planner: plan.Version, PlanDigest: t.digest, Columns: t.plan.Columns(),
 	}
 }

@@ -94,6 +94,7 @@ type watch struct {
 	over chan struct{}
 	say  func(string)
 	zone *time.Location
+	also func(runner.Event) // nil: nobody else is told
 }
 
 const watchInterval = 5 * time.Second
@@ -121,6 +122,9 @@ func (s *sender) watch(run campaign.Run, zone *time.Location) *watch {
 
 // event takes the runner's news.
 func (w *watch) event(e runner.Event) {
+	if w.also != nil {
+		w.also(e)
+	}
 	switch e.Kind {
 	case runner.Progressed:
 		w.last.Store(&e.Summary)

@@ -122,7 +122,7 @@ type Slot struct {
 	LastAt            time.Time
 	Count             int64 // occurrences of the stretch, at least 1
 	State             SlotState
-	Reason            string // of a skipped one: a stable code, then perhaps ": " and a detail
+	Reason            string // of a skipped one: a stable code, then perhaps ": " and a detail; of one that ran: empty, or how it ended
 	Decided           time.Time
 	Owner             string // who decided
 }

@@ -23,6 +23,7 @@ type Entry struct {
 	Version string // of its files: another one is another campaign to run
 	Table   *schedule.Timetable
 	Rules   string // the schedule as text: occurrences before a change are the old one's
+	Of      any    // what Carry needs to know of it
 }
 
 // Outcome is what came of carrying out an occurrence.

@@ -128,15 +128,24 @@ func (d *Daemon) work(ctx context.Context, e Entry) (r result) {
 
 // end records that an occurrence is over, also while the daemon drains.
 func (d *Daemon) end(ctx context.Context, slot campaign.Slot, out Outcome) error {
-	slot.State, slot.Reason = campaign.SlotRan, out.Skip
-	if out.Skip != "" {
-		slot.State = campaign.SlotSkipped
+	slot.State, slot.Reason = campaign.SlotSkipped, out.Skip
+	if out.Skip == "" {
+		slot.State, slot.Reason = campaign.SlotRan, Reason(out.Code)
 	}
 	err := d.Ledger.EndSlot(context.WithoutCancel(ctx), slot, slot.State, slot.Reason)
 	if err == nil {
 		d.Observe(Event{Campaign: slot.Campaign, Slot: slot, Kind: Ended, Code: out.Code})
 	}
 	return err
+}
+
+// Reason is what the ledger keeps of how an occurrence ended that was run: nothing
+// when all went well.
+func Reason(code int) string {
+	if code == 0 {
+		return ""
+	}
+	return fmt.Sprintf("exit code %d", code)
 }
 
 // safely hands an occurrence over. A panic is the campaign's, not the daemon's.

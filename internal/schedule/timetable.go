@@ -38,6 +38,9 @@ func New(s campaign.Schedule, zone *time.Location, expires time.Duration, now ti
 	if s.Zone != nil {
 		zone = s.Zone
 	}
+	if s.Days != nil && s.Days.Calendar == nil {
+		s.Days = nil // it could not be read, and that is said
+	}
 	t := &Timetable{rules: s, zone: zone, expires: expires}
 	problems := t.read()
 	if hasErrors(problems) {
