@@ -219,7 +219,7 @@ func (a *app) openCrew(ctx context.Context, f runFlags, real bool) (*crew, error
 		return nil, err
 	}
 	defer p.close()
-	several := &app{stdin: a.stdin, stdout: &together{w: a.stdout}, stderr: &together{w: a.stderr}, flags: a.flags}
+	several := &app{stdin: a.stdin, stdout: &together{w: a.stdout}, stderr: &together{w: a.stderr}, signals: a.signals, flags: a.flags}
 	c := &crew{app: several, flags: f}
 	if f.sandbox || p.profile.Name == sandboxProfile {
 		p.profile.Name = sandboxProfile

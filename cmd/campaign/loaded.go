@@ -48,6 +48,9 @@ type shelf struct {
 // scan reads what changed since the last one. With errors of the project as a whole
 // everything stays as it was. reread names files that are read in any case.
 func (s *shelf) scan(reread func(file string) bool) (found []campaign.Diagnostic, err error) {
+	if slices.Contains(s.args, "-") {
+		return nil, fail(exitUsage, "schedules need files: standard input is read once")
+	}
 	if s.byFile == nil {
 		s.byFile, s.invalid, s.plain = map[string]*loaded{}, map[string][]campaign.Diagnostic{}, map[string]map[string]stamp{}
 	}

@@ -20,9 +20,9 @@ func (s *sender) unscheduled(jobs []*todo, named map[string]bool) ([]*todo, erro
 		case t.table == nil:
 			once = append(once, t)
 		case named[t.campaign.File]:
-			return nil, fail(exitUsage, "%s has a schedule: `campaign tick` runs it; --occurrence LABEL sends it now, under that label, and --to sends a trial", t.campaign.File)
+			return nil, fail(exitUsage, "%s has a schedule: `campaign serve` and `campaign tick` run it; --occurrence LABEL sends it now, under that label, and --to sends a trial", t.campaign.File)
 		default:
-			fmt.Fprintf(s.stderr, "%s%s has a schedule and is left to `campaign tick`\n", s.tag(), t.campaign.Name)
+			fmt.Fprintf(s.stderr, "%s%s has a schedule and is left to `campaign serve` and `campaign tick`\n", s.tag(), t.campaign.Name)
 		}
 	}
 	return once, nil

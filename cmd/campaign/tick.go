@@ -47,7 +47,8 @@ func newTick(a *app) *cobra.Command {
 		Use:   "tick [PATH…]",
 		Short: "Run what schedules owe since the last tick, then exit",
 		Long: `tick is for system cron and Kubernetes CronJobs: it runs every occurrence that came due since something last looked, bounded by each
-campaign's missed policy, records the others as skipped with their reason, and ends with the worst exit code. Ticks may overlap: each occurrence is run by one of them. The first tick of a campaign owes nothing.
+campaign's missed policy, records the others as skipped with their reason, and ends with the worst exit code. Ticks may overlap, and
+work beside campaign serve: each occurrence is run by one of them. The first tick of a campaign owes nothing.
 
 An occurrence that was missed makes tick end with 1. What could not be finished the next tick goes on with.`,
 		Example: "  campaign tick\n  campaign tick --profile production campaigns/",

@@ -32,6 +32,8 @@ var plan = map[string][]string{
 	"internal/plan":         {"internal/campaign", "internal/recipients", "internal/targets"},
 	"internal/runner":       {"internal/campaign", "internal/ledger", "internal/targets"},
 	"internal/daemon":       {"internal/campaign", "internal/ledger", "internal/schedule"}, // decides and keeps time: schedule is arithmetic, and the runner knows one run
+	"internal/monitor":      {"internal/campaign"},                                         // shows over HTTP what a daemon does, and knows none of it
+	"internal/follow":       {},                                                            // tells that files changed
 	"internal/sandbox":      {},                                                            // an independent reading of the documents
 	"internal/architecture": {},
 

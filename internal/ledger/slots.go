@@ -21,6 +21,8 @@ type Decision struct {
 type SlotFilter struct {
 	Profile, Campaign string
 	Open              bool      // those that are due, and no others
+	Well              bool      // those that ran and all went well, and no others
+	Newest            bool      // of those that match so far, each campaign's last that was decided
 	From, Until       time.Time // due at From or later, and before Until; of a stretch some occurrence
 }
 
@@ -56,7 +58,7 @@ type Slots interface {
 // Selects reports whether a slot matches.
 func (f SlotFilter) Selects(s campaign.Slot) bool {
 	return (f.Profile == "" || f.Profile == s.Profile) && (f.Campaign == "" || f.Campaign == s.Campaign) &&
-		(!f.Open || s.State == campaign.SlotDue) &&
+		(!f.Open || s.State == campaign.SlotDue) && (!f.Well || s.State == campaign.SlotRan && s.Reason == "") &&
 		(f.From.IsZero() || !s.LastAt.Before(f.From)) && (f.Until.IsZero() || s.At.Before(f.Until))
 }
 

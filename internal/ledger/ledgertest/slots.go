@@ -109,6 +109,16 @@ var slots = []test{
 		s.equal(s.slots(ledger.SlotFilter{From: at(9), Until: at(10)}), of("a", last))
 		s.equal(len(s.slots(ledger.SlotFilter{From: at(4), Until: at(5)})), 1)
 	}},
+	{"the newest of each campaign", func(s *scene) {
+		s.decide(decision("a", time.Time{}, at(10), due(1), due(2), due(3), skipped(4, "missed")), decision("b", time.Time{}, at(10), due(2)))
+		s.must(s.l.EndSlot(s.ctx, of("a", due(1))[0], campaign.SlotRan, ""))
+		s.must(s.l.EndSlot(s.ctx, of("a", due(2))[0], campaign.SlotRan, "exit code 3"))
+		s.equal(s.slots(ledger.SlotFilter{Newest: true}), append(of("b", due(2)), of("a", skipped(4, "missed"))...))
+		ran := of("a", due(1))[0]
+		ran.State = campaign.SlotRan
+		s.equal(s.slots(ledger.SlotFilter{Newest: true, Well: true}), []campaign.Slot{ran})
+		s.equal(s.slots(ledger.SlotFilter{Newest: true, Open: true}), append(of("b", due(2)), of("a", due(3))...))
+	}},
 	{"a due one ends once", func(s *scene) {
 		s.decide(decision("a", time.Time{}, at(10), due(1), due(2)))
 		one, two := of("a", due(1))[0], of("a", due(2))[0]

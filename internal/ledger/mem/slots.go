@@ -149,10 +149,14 @@ func (l *Ledger) Slots(ctx context.Context, filter ledger.SlotFilter) iter.Seq2[
 		}
 		var found []campaign.Slot
 		for _, all := range l.store.slots.all {
+			n := len(found)
 			for _, s := range all {
 				if filter.Selects(s) {
 					found = append(found, s)
 				}
+			}
+			if filter.Newest && len(found) > n {
+				found = append(found[:n], found[len(found)-1])
 			}
 		}
 		leave()

@@ -182,12 +182,19 @@ func (l *Ledger) EndSlot(ctx context.Context, slot campaign.Slot, state campaign
 func (r *Reader) Slots(ctx context.Context, filter ledger.SlotFilter) iter.Seq2[campaign.Slot, error] {
 	return func(yield func(campaign.Slot, error) bool) {
 		const doing = "reading the occurrences"
-		where := ""
+		where := ` FROM slots WHERE (?1 = '' OR profile = ?1) AND (?2 = '' OR campaign = ?2)
+			AND (?3 = 0 OR last_at >= ?3) AND (?4 = 0 OR at < ?4)`
 		if filter.Open {
-			where = " AND state = 0" // in these words, so that its index serves
+			where += " AND state = 0" // in these words, so that its index serves
 		}
-		rows, err := r.db.QueryContext(ctx, `SELECT profile, campaign, label, at, last_label, last_at, count, state, reason, decided, owner FROM slots
-			WHERE (?1 = '' OR profile = ?1) AND (?2 = '' OR campaign = ?2)`+where+` ORDER BY at, profile, campaign, id`, filter.Profile, filter.Campaign)
+		if filter.Well {
+			where += " AND state = 1 AND reason = ''"
+		}
+		if filter.Newest {
+			where = " FROM slots WHERE id IN (SELECT max(id)" + where + " GROUP BY profile, campaign)"
+		}
+		rows, err := r.db.QueryContext(ctx, "SELECT profile, campaign, label, at, last_label, last_at, count, state, reason, decided, owner"+where+
+			" ORDER BY at, profile, campaign, id", filter.Profile, filter.Campaign, micros(filter.From), micros(filter.Until))
 		var all []campaign.Slot
 		if err == nil {
 			all, err = scanAll(rows, scanSlot)
@@ -202,6 +209,14 @@ func (r *Reader) Slots(ctx context.Context, filter ledger.SlotFilter) iter.Seq2[
 			}
 		}
 	}
+}
+
+// micros is a bound as it is stored; 0: none.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
 }
 
 func scanSlot(scan func(...any) error) (campaign.Slot, error) {
