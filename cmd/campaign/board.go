@@ -78,10 +78,13 @@ func (b *board) event(e daemon.Event) {
 }
 
 // Progress implements watcher.
-func (b *board) Progress(run campaign.Run, s runner.Summary) {
+func (b *board) Progress(run campaign.Run, before campaign.Counts, s runner.Summary) {
 	r := monitor.Run{ID: run.ID, Campaign: run.Campaign, Occurrence: run.Occurrence.Label, Began: run.Began,
-		Requests: s.Requests, InFlight: s.InFlight, Recipients: s.Recipients}
-	r.Recipients.Planned = run.Totals.Recipients - run.Totals.Skipped
+		Requests: s.Requests, InFlight: s.InFlight}
+	r.Recipients.Planned = before.Planned
+	for _, o := range []campaign.Outcome{campaign.Accepted, campaign.Rejected, campaign.Unknown, campaign.Skipped} {
+		r.Recipients.Add(o, before.Of(o)+s.Recipients.Of(o))
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.live[run.ID] = r

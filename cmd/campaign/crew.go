@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"campaign/internal/diagnostics"
 	"campaign/internal/ledger"
 	"campaign/internal/ledger/sqlite"
+	"campaign/internal/runner"
 	"campaign/internal/targets"
 )
 
@@ -44,8 +47,18 @@ func expiredSlot(_ context.Context, _ *sender, t *todo, slot campaign.Slot) (str
 	return "", nil
 }
 
-// carry carries an occurrence out, or goes on with it, the way that `campaign run` does.
+// carry carries an occurrence out, or goes on with it. A state that failed stops all.
 func (c *crew) carry(ctx context.Context, e daemon.Entry, slot campaign.Slot) daemon.Outcome {
+	out := c.carryOut(ctx, e, slot)
+	if out.Code == exitState {
+		out.Fatal = true
+		out.Err = fail(exitState, "%s (%s): %w", slot.Campaign, slot.Label, cmp.Or(out.Err, errors.New("state, disk or clock failed")))
+	}
+	return out
+}
+
+// carryOut does so the way that `campaign run` does.
+func (c *crew) carryOut(ctx context.Context, e daemon.Entry, slot campaign.Slot) daemon.Outcome {
 	l := e.Of.(*loaded)
 	s, err := c.sender(l)
 	if err != nil {
@@ -54,12 +67,18 @@ func (c *crew) carry(ctx context.Context, e daemon.Entry, slot campaign.Slot) da
 	defer s.project.close()
 	defer s.close()
 	id := campaign.RunID(slot.Profile, slot.Campaign, slot.Label)
-	code, skip, err := s.slot(ctx, l.file, slot)
+	t, code, skip, err := s.slot(ctx, l.file, slot)
 	if skip != "" {
 		return daemon.Outcome{Over: true, Skip: skip}
 	}
 	// Also after an interruption: what is said belongs to what was done.
 	run, over, found := s.become(context.WithoutCancel(ctx), id)
+	if found == nil && run.ID != "" && !over {
+		var left bool
+		if left, found = s.leftToPerson(context.WithoutCancel(ctx), id); left {
+			return daemon.Outcome{Over: true, Code: worst(code, exitGuard), Err: cmp.Or(err, errLeft(id))}
+		}
+	}
 	switch {
 	case found != nil:
 		return daemon.Outcome{Code: worst(code, exitCode(found)), Err: errors.Join(err, found)}
@@ -70,7 +89,33 @@ func (c *crew) carry(ctx context.Context, e daemon.Entry, slot campaign.Slot) da
 	case err == nil && code != exitDone:
 		err = fmt.Errorf("run %s is not finished (exit code %d): it goes on by itself, or when somebody has looked: `campaign show %s`", id, code, id)
 	}
-	return daemon.Outcome{Code: code, Err: err}
+	out := daemon.Outcome{Code: code, Err: err}
+	if t != nil {
+		out.Back = t.ended.NotBefore
+	}
+	return out
+}
+
+// leftToPerson reports whether a run's last invocation ended so that a person decides
+// how it goes on, and not the time that passes.
+func (s *sender) leftToPerson(ctx context.Context, id string) (bool, error) {
+	notes, err := s.ledger.Notes(ctx, id)
+	if err != nil {
+		return false, stateError(err)
+	}
+	left := false
+	for _, n := range notes {
+		if n.Kind != campaign.NoteEnded {
+			continue
+		}
+		why, _, _ := strings.Cut(n.Text, ":")
+		left = slices.Contains([]runner.Stop{runner.Asked, runner.Aborted, runner.Differs}, runner.Stop(why))
+	}
+	return left, nil
+}
+
+func errLeft(id string) error {
+	return fmt.Errorf("run %s was stopped: `campaign resume %s` goes on, `campaign cancel %s --reason TEXT` ends it", id, id, id)
 }
 
 // sender is what carries one occurrence out.
@@ -86,7 +131,7 @@ func (c *crew) sender(l *loaded) (*sender, error) {
 }
 
 // slot is `campaign run` for one occurrence.
-func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (code int, skip string, err error) {
+func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (t *todo, code int, skip string, err error) {
 	o := occasion{occurrence: campaign.Occurrence{Label: slot.Label, Time: slot.At}, now: slot.At.Add(-time.Second)}
 	if s.standIn != nil {
 		o.endpoint = s.standIn.URL()
@@ -99,26 +144,31 @@ func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (cod
 		err = s.remembers()
 	}
 	if err != nil {
-		return exitCode(err), "", err
+		return nil, exitCode(err), "", err
 	}
-	t := jobs[0]
+	t = jobs[0]
 	open, code, err := s.standing(ctx, t, o)
 	if err != nil || !open {
-		return worst(code, exitCode(err)), "", err
+		return t, worst(code, exitCode(err)), "", err
+	}
+	if t.known { // it was begun, and goes on
+		if left, err := s.leftToPerson(ctx, t.run.ID); left || err != nil {
+			return t, worst(exitGuard, exitCode(err)), "", err
+		}
 	}
 	for _, check := range slotChecks {
-		if t.known { // it was begun: it goes on
+		if t.known {
 			break
 		}
 		if skip, err = check(ctx, s, t, slot); skip != "" || err != nil {
-			return exitCode(err), skip, err
+			return t, exitCode(err), skip, err
 		}
 	}
 	if err := s.refresh(ctx, t, o); err != nil {
-		return exitCode(err), "", err
+		return t, exitCode(err), "", err
 	}
 	code, err = s.carryOut(ctx, t)
-	return code, "", err
+	return t, code, "", err
 }
 
 // become finds what a run has become: none that was begun has no ID, and one is over

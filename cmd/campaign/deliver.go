@@ -226,7 +226,7 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 		open = nil
 	}
 	watch := s.watch(t.run, j.spec.Zone)
-	watch.also = s.crew.progress(t.run)
+	watch.also = s.crew.progress(t)
 	began := time.Now()
 	limit := s.flags.limit
 	if limit > 0 {
@@ -241,6 +241,7 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 	})
 	watch.stop()
 	s.crew.sent(t.run, summary)
+	t.ended = summary
 	for _, o := range campaign.Outcomes {
 		s.begun += summary.Recipients.Of(o)
 	}

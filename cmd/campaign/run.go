@@ -10,6 +10,7 @@ import (
 	"campaign/internal/campaign"
 	"campaign/internal/ledger/sqlite"
 	"campaign/internal/plan"
+	"campaign/internal/runner"
 	"campaign/internal/spec"
 	"campaign/internal/targets"
 )
@@ -84,9 +85,10 @@ type todo struct {
 	run     campaign.Run
 	known   bool // the ledger has the run
 	counts  survey
-	looked  bool   // code says what became of it
-	code    int    //
-	report  string // the file, once it is written
+	looked  bool           // code says what became of it
+	code    int            //
+	report  string         // the file, once it is written
+	ended   runner.Summary // of this invocation, once it is over
 }
 
 func (a *app) run(ctx context.Context, args []string, f runFlags) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,7 +28,7 @@ func (f *scheduleFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.sandbox, "sandbox", false, "send to the built-in upstream instead, with a state of its own")
 	flags.IntVar(&f.parallel, "parallel", max(4, 2*runtime.NumCPU()), "campaigns that run at the same time")
 	flags.DurationVar(&f.upstream, "wait-for-upstream", 0, "how long a run waits for an upstream in trouble before it is left for later")
-	flags.DurationVar(&f.window, "wait-for-window", maxWait, "how long a run waits for its delivery window to open before it is left for later")
+	flags.DurationVar(&f.window, "wait-for-window", time.Minute, "how long a run waits for its delivery window to open before it is left for later")
 }
 
 func (f *scheduleFlags) check() error {

@@ -11,20 +11,26 @@ import (
 
 // watcher is told how occurrences go on, from several goroutines.
 type watcher interface {
-	Progress(run campaign.Run, s runner.Summary) // of a run that goes on
-	Sent(run campaign.Run, s runner.Summary)     // an invocation of it ended
-	Answered(target string, took time.Duration)  // a request came to its end
+	// Progress is of a run that goes on: before is what its recipients were when this
+	// invocation began, Planned all of them.
+	Progress(run campaign.Run, before campaign.Counts, s runner.Summary)
+	Sent(run campaign.Run, s runner.Summary)    // an invocation of it ended
+	Answered(target string, took time.Duration) // a request came to its end
 }
 
 // progress gives what is told of a run while it goes on; nil: nobody looks.
-func (c *crew) progress(run campaign.Run) func(runner.Event) {
+func (c *crew) progress(t *todo) func(runner.Event) {
 	if c == nil || c.watcher == nil {
 		return nil
 	}
-	c.watcher.Progress(run, runner.Summary{})
+	run, before := t.run, campaign.Counts{Planned: t.summary.Totals.Recipients, Skipped: t.summary.Totals.Skipped}
+	if t.known {
+		before = t.counts.Recipients
+	}
+	c.watcher.Progress(run, before, runner.Summary{})
 	return func(e runner.Event) {
 		if e.Kind == runner.Progressed {
-			c.watcher.Progress(run, e.Summary)
+			c.watcher.Progress(run, before, e.Summary)
 		}
 	}
 }

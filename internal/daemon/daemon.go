@@ -32,6 +32,12 @@ type Outcome struct {
 	Skip string // it was not run, and why: a code and perhaps a detail; only with Over
 	Code int    // the exit code that stands for it
 	Err  error  // what people are to know; nil: all is well
+	// Fatal: the state, the disk or the clock failed. Nothing more is run (design: delivery,
+	// rule 8).
+	Fatal bool
+	// Back is when it may go on, where that is known; zero: it is tried again later and
+	// later.
+	Back time.Time
 }
 
 // Options shape a Daemon.
@@ -116,6 +122,7 @@ type state struct {
 	broken string
 	wait   time.Duration
 	retry  time.Time // when it is tried again
+	tried  time.Time // when that was said
 	last   campaign.Slot
 	good   time.Time // an occurrence ended well, last
 	out    Outcome   // of the last try

@@ -314,6 +314,44 @@ func TestTriedAgain(t *testing.T) {
 	})
 }
 
+// Where it is known when an occurrence may go on, it does so then.
+func TestComesBackWhenItMay(t *testing.T) {
+	in(t, func(w *world) {
+		opens := time.Date(2000, 1, 1, 3, 30, 0, 0, time.UTC)
+		w.answer = func(Entry, campaign.Slot, int) Outcome {
+			if w.now().Before(opens) {
+				return Outcome{Code: 5, Back: opens}
+			}
+			return Outcome{Over: true}
+		}
+		p := w.start(entry(w, "a", "0 1 * * *", nil))
+		w.sleep(3*time.Hour + 29*time.Minute)
+		w.equal(w.did(), []string{"01:00 a v1"})
+		w.sleep(time.Minute + time.Millisecond)
+		w.equal(w.slots(), []string{"01:00 ran"})
+		w.end(p)
+	})
+}
+
+// What fails for all stops all.
+func TestAStateThatFailsStopsAll(t *testing.T) {
+	in(t, func(w *world) {
+		full := errors.New("the disk is full")
+		w.answer = func(e Entry, _ campaign.Slot, _ int) Outcome {
+			return Outcome{Over: e.Name == "b", Code: 7, Err: full, Fatal: true}
+		}
+		for _, name := range []string{"a", "b"} {
+			d := New(w.options(w.root))
+			entries := make(chan []Entry, 1)
+			entries <- []Entry{entry(w, name, "0 * * * *", nil)}
+			if err := d.Run(context.Background(), entries); !errors.Is(err, full) {
+				w.Errorf("%s: error %v", name, err)
+			}
+		}
+		w.equal(w.slots(), []string{"01:00 due", "02:00 ran"})
+	})
+}
+
 // When the ledger fails nothing is run any more.
 func TestTheLedgerFails(t *testing.T) {
 	in(t, func(w *world) {

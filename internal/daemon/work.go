@@ -33,7 +33,7 @@ func (d *Daemon) start(ctx context.Context) {
 	now := d.now()
 	var ready []*state
 	for _, s := range d.states {
-		if len(s.due) > 0 && !s.busy && !s.gone && s.broken == "" && (!s.retry.After(now) || s.retry.Sub(now) > retryMost) {
+		if len(s.due) > 0 && !s.busy && !s.gone && s.broken == "" && (!s.retry.After(now) || now.Before(s.tried)) {
 			ready = append(ready, s)
 		}
 	}
@@ -115,10 +115,13 @@ func (d *Daemon) work(ctx context.Context, e Entry) (r result) {
 		if r.out.Err != nil {
 			d.Log.Warn(told(e.Name, slot, r.out))
 		}
-		if !r.out.Over {
-			return r
+		if r.out.Over {
+			r.fatal = d.end(ctx, slot, r.out)
 		}
-		if r.fatal = d.end(ctx, slot, r.out); r.fatal != nil {
+		if r.out.Fatal {
+			r.fatal = errors.Join(r.out.Err, r.fatal)
+		}
+		if !r.out.Over || r.fatal != nil {
 			return r
 		}
 		r.ended = append(r.ended, slot.Label)
@@ -210,10 +213,14 @@ func (d *Daemon) finished(r result) error {
 	case !r.held && r.last.Label == "": // another process was faster
 		s.due, d.lookAt = nil, time.Time{}
 	case r.held:
-		s.retry = d.now().Add(lookAgain)
+		s.tried = d.now()
+		s.retry = s.tried.Add(lookAgain)
 	case r.last.Label != "" && !r.out.Over:
-		s.wait = min(max(2*s.wait, retryFirst), retryMost)
-		s.retry = d.now().Add(s.wait)
+		s.wait, s.tried = min(max(2*s.wait, retryFirst), retryMost), d.now()
+		s.retry = s.tried.Add(s.wait)
+		if r.out.Back.After(s.tried) {
+			s.wait, s.retry = 0, r.out.Back
+		}
 	}
 	return nil
 }

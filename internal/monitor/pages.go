@@ -22,8 +22,16 @@ var source string
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"link": func(name string) string { return "/campaigns/" + url.PathEscape(name) },
 	"word": word,
+	"detail": func(reason string) string {
+		if code, detail, ok := strings.Cut(reason, ": "); ok && !strings.Contains(code, " ") {
+			return detail
+		} else if !strings.Contains(reason, " ") {
+			return "" // the word says it
+		}
+		return reason
+	},
 	"runOf": func(s campaign.Slot) string {
-		if s.Label == "" || s.State == campaign.SlotSkipped {
+		if s.State != campaign.SlotRan {
 			return ""
 		}
 		return campaign.RunID(s.Profile, s.Campaign, s.Label)
