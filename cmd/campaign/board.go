@@ -129,7 +129,7 @@ func (b *board) State() monitor.State {
 	all, fault, at := b.daemon.Status()
 	now := present()
 	s := monitor.State{Version: version(), Project: b.project.decl.ID, Profile: b.profile, Sandbox: b.profile == sandboxProfile,
-		Zone: b.project.decl.Location, At: now, Ready: fault == "" && !at.IsZero()}
+		Zone: b.project.decl.Location, At: now, Ready: fault == "" && !at.IsZero() && now.Sub(at) < lookedLately}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, text := range []string{fault, b.fault} {
@@ -137,8 +137,11 @@ func (b *board) State() monitor.State {
 			s.Faults = append(s.Faults, text)
 		}
 	}
-	if at.IsZero() {
+	switch {
+	case at.IsZero():
 		s.Faults = append(s.Faults, "the campaigns are not read yet")
+	case now.Sub(at) >= lookedLately:
+		s.Faults = append(s.Faults, "nothing looked what is due since "+at.In(s.Zone).Format(timeLayout))
 	}
 	s.Files = slices.Clone(b.found)
 	for _, c := range all {
@@ -152,6 +155,10 @@ func (b *board) State() monitor.State {
 	slices.SortFunc(s.Runs, func(x, y monitor.Run) int { return strings.Compare(x.Campaign+x.ID, y.Campaign+y.ID) })
 	return s
 }
+
+// lookedLately is how long ago the schedules were looked at when all is well: it is
+// done every half minute.
+const lookedLately = 2 * time.Minute
 
 // shownSlots is how many occurrences a campaign's page lists, and shownSince how far
 // back.

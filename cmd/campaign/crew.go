@@ -37,7 +37,15 @@ type crew struct {
 type slotCheck func(ctx context.Context, s *sender, t *todo, slot campaign.Slot) (reason string, err error)
 
 // slotChecks are asked in this order, and the first reason counts.
-var slotChecks = []slotCheck{expiredSlot}
+var slotChecks = []slotCheck{suspendedSlot, expiredSlot}
+
+// suspendedSlot leaves out what was suspended between its claim and its turn.
+func suspendedSlot(_ context.Context, _ *sender, t *todo, _ campaign.Slot) (string, error) {
+	if t.table.Suspended() {
+		return campaign.SkipSuspended, nil
+	}
+	return "", nil
+}
 
 // expiredSlot leaves out what waited until it was worth nothing any more.
 func expiredSlot(_ context.Context, _ *sender, t *todo, slot campaign.Slot) (string, error) {

@@ -58,17 +58,21 @@ listens on this machine only; whoever reaches another address can read it.`,
 }
 
 func (a *app) serve(ctx context.Context, args []string, f scheduleFlags, listen string) error {
+	p, err := a.project()
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	// Before anything is read, so that what changes meanwhile is noticed.
+	changes, unwatched := follow.Folder(ctx, p.dir, follow.Options{Poll: pollFiles, Settle: settleFiles, Skip: p.written})
 	s := &shelf{app: a, args: args}
 	found, err := s.scan(func(string) bool { return false })
 	if err != nil {
 		return err
 	}
 	a.show(a.stderr, found)
-	p, err := a.project()
-	if err != nil {
-		return err
-	}
-	defer p.close()
 	c, err := a.openCrew(ctx, f.runFlags, s.real())
 	if err != nil {
 		return err
@@ -90,10 +94,11 @@ func (a *app) serve(ctx context.Context, args []string, f scheduleFlags, listen 
 		}
 		defer stop()
 	}
-	ctx, end := context.WithCancel(ctx)
-	defer end()
+	if unwatched != nil {
+		fmt.Fprintf(c.stderr, "%s%v\n", c.tag(), unwatched)
+	}
 	entries := make(chan []daemon.Entry)
-	go c.follow(ctx, p, s, b, entries)
+	go c.follow(ctx, s, b, changes, entries)
 	fmt.Fprintf(c.stderr, "%sserving %s (Ctrl-C ends it)\n", c.tag(), count(len(s.byFile), "scheduled campaign"))
 	if err := b.daemon.Run(ctx, entries); err != nil {
 		return daemonError(err)
@@ -110,7 +115,7 @@ func (c *crew) tag() string {
 }
 
 // follow hands the campaigns to the daemon, at first and whenever files changed.
-func (c *crew) follow(ctx context.Context, p *project, s *shelf, b *board, entries chan<- []daemon.Entry) {
+func (c *crew) follow(ctx context.Context, s *shelf, b *board, changes <-chan follow.Change, entries chan<- []daemon.Entry) {
 	hand := func() bool {
 		select {
 		case entries <- s.entries():
@@ -131,10 +136,6 @@ func (c *crew) follow(ctx context.Context, p *project, s *shelf, b *board, entri
 			default:
 			}
 		})
-	}
-	changes, err := follow.Folder(ctx, p.dir, follow.Options{Poll: pollFiles, Settle: settleFiles, Skip: c.skip(p)})
-	if err != nil {
-		fmt.Fprintf(c.stderr, "%s%v\n", c.tag(), err)
 	}
 	said := "" // so that what is not mended is said once
 	for {
@@ -160,11 +161,9 @@ func (c *crew) follow(ctx context.Context, p *project, s *shelf, b *board, entri
 	}
 }
 
-// skip leaves out what runs write: it is no news.
-func (c *crew) skip(p *project) func(dir string) bool {
-	return func(dir string) bool {
-		return strings.HasPrefix(filepath.Base(dir), ".") || p.dir == p.data && dir == "reports"
-	}
+// written reports the folders that runs write: what happens there is no news.
+func (p *project) written(dir string) bool {
+	return strings.HasPrefix(filepath.Base(dir), ".") || p.dir == p.data && dir == "reports"
 }
 
 // tell says what is wrong with the files, unless that was said.

@@ -80,7 +80,7 @@ func (s *sender) survey(ctx context.Context, run campaign.Run) (survey, error) {
 // expires is when what is not yet sent of a run is given up: with a schedule that says
 // nothing else, when the next occurrence comes; zero: never.
 func (j *job) expires(run campaign.Run) time.Time {
-	if j.table != nil {
+	if j.table != nil && j.table.Is(run.Occurrence) {
 		if at := j.table.Expiry(run.Occurrence.Time, run.Began); !at.IsZero() {
 			return at
 		}

@@ -105,6 +105,7 @@ type Daemon struct {
 	fault   string    // why nothing is decided now; empty: nothing is wrong
 	seen    shown     // what Status shows
 	stale   bool      // it is not all that is known
+	began   bool      // campaigns were taken
 }
 
 // state is a campaign as the daemon knows it.

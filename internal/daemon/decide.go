@@ -28,6 +28,7 @@ func lost(reason string) bool {
 // take exchanges the campaigns. What was due before under an old schedule is decided
 // by the old one.
 func (d *Daemon) take(ctx context.Context, entries []Entry) error {
+	d.began = true
 	changed := false
 	fresh := map[string]Entry{}
 	for _, e := range entries {

@@ -47,6 +47,9 @@ const (
 
 // show publishes what the daemon knows.
 func (d *Daemon) show() {
+	if !d.began {
+		return
+	}
 	now := d.now()
 	d.seen.lock <- struct{}{}
 	recent := !d.seen.at.IsZero() && now.Sub(d.seen.at) < showEvery && now.After(d.seen.at)

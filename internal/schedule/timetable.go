@@ -236,6 +236,13 @@ func (t *Timetable) leftOut(wall int64) string {
 	return campaign.SkipCalendar + ": no workday of " + rule.Calendar.File
 }
 
+// Is reports whether an occurrence is a slot of the schedule, and not one of its own
+// label.
+func (t *Timetable) Is(o campaign.Occurrence) bool {
+	s, ok := t.Next(o.Time.Add(-time.Second))
+	return ok && s.Label == o.Label && s.At.Equal(o.Time)
+}
+
 // Expiry gives when a run of the schedule that began is given up: what the file says
 // after its slot, else when the next slot after its beginning comes; zero: never.
 func (t *Timetable) Expiry(at, began time.Time) time.Time {

@@ -221,6 +221,19 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+func TestIs(t *testing.T) {
+	table, _ := New(campaign.Schedule{Cron: clauses("cron", "30 2 * * *")}, zone(t, "Europe/Berlin"), 0, monday)
+	for _, at := range []time.Time{monday, time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC), time.Date(2026, 10, 24, 12, 0, 0, 0, time.UTC)} {
+		s, _ := table.Next(at)
+		if !table.Is(campaign.Occurrence{Label: s.Label, Time: s.At}) {
+			t.Errorf("%s is none of its slots", s.Label)
+		}
+		if table.Is(campaign.Occurrence{Label: "again", Time: s.At}) || table.Is(campaign.Occurrence{Label: s.Label, Time: s.At.Add(time.Minute)}) {
+			t.Error("what is none is one of its slots")
+		}
+	}
+}
+
 func FuzzCron(f *testing.F) {
 	for _, text := range []string{"0 9 * * 1-5", "*/15 * * * *", ", * * * *", "@every 1h", "TZ= 0", "5/7 1-3/2 ? jan,mar sun-fri", "0 0 29 2 *"} {
 		f.Add(text)
