@@ -225,7 +225,7 @@ const orphanAfter = 24 * time.Hour
 // orphan looks at an occurrence that is due and whose campaign is not loaded: its file
 // was removed, or is not valid.
 func (c *crew) orphan(ctx context.Context, slot campaign.Slot) daemon.Outcome {
-	p, err := c.app.project()
+	p, err := c.app.quietProject()
 	if err != nil {
 		return daemon.Outcome{Code: exitCode(err), Err: err}
 	}
@@ -257,6 +257,16 @@ func (c *crew) line(ctx context.Context, s *sender, declared campaign.Account, a
 	return shared.line, nil
 }
 
+// quietProject opens the project and leaves its warnings to who scans the files.
+func (a *app) quietProject() (*project, error) {
+	p, found, err := a.openProject()
+	if err == nil && p == nil {
+		a.show(a.stderr, found)
+		err = quit(exitProblems)
+	}
+	return p, err
+}
+
 // together makes a stream that several goroutines write whole lines to.
 type together struct {
 	mu sync.Mutex
@@ -272,7 +282,7 @@ func (t *together) Write(p []byte) (int, error) {
 // openCrew makes ready what runs schedules: the streams, the ledger, and with
 // --sandbox the built-in upstream.
 func (a *app) openCrew(ctx context.Context, f runFlags, real bool) (*crew, error) {
-	p, err := a.project()
+	p, err := a.quietProject()
 	if err != nil {
 		return nil, err
 	}

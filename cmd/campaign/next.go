@@ -90,6 +90,9 @@ const (
 // coming lists occurrences of a campaign.
 func (p *project) coming(j *job, now time.Time, n int) (all []coming) {
 	left, looks := leftOutMost, looksMost
+	if before := j.table.Starts().Midnight().AddDate(0, 0, -2); !j.table.Starts().IsZero() && before.After(now) {
+		now = before // the last of those that come too early show it
+	}
 	for s := range j.table.Coming(now, now.AddDate(20, 0, 0)) {
 		if j.table.Suspended() && s.Skip == "" {
 			s.Skip = campaign.SkipSuspended

@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 //	valid-json FILE             it is JSON
 //	yesterday NAME              $NAME is yesterday's day of the week
 //	soon NAME SECONDS           $NAME is the time in so many seconds, as a schedule's at
+//	ahead PROJECT PROFILE       what is due until tomorrow was decided: a clock stood wrong
 //	head-of NAME                $NAME is the commit that is checked out here
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -67,7 +68,7 @@ func TestScript(t *testing.T) {
 			"examples": scriptExamples, "companies": scriptCompanies, "edit": scriptEdit,
 			"run-id": scriptRunID, "keys": scriptKeys, "unzip": scriptUnzip, "private": scriptPrivate,
 			"holds": scriptHolds, "valid-json": scriptValidJSON, "yesterday": scriptYesterday,
-			"head-of": scriptHeadOf, "soon": scriptSoon,
+			"head-of": scriptHeadOf, "soon": scriptSoon, "ahead": scriptAhead,
 		},
 	})
 }

@@ -58,7 +58,7 @@ listens on this machine only; whoever reaches another address can read it.`,
 }
 
 func (a *app) serve(ctx context.Context, args []string, f scheduleFlags, listen string) error {
-	p, err := a.project()
+	p, err := a.quietProject()
 	if err != nil {
 		return err
 	}
@@ -97,9 +97,9 @@ func (a *app) serve(ctx context.Context, args []string, f scheduleFlags, listen 
 	if unwatched != nil {
 		fmt.Fprintf(c.stderr, "%s%v\n", c.tag(), unwatched)
 	}
+	fmt.Fprintf(c.stderr, "%sserving %s (Ctrl-C ends it)\n", c.tag(), count(len(s.byFile), "scheduled campaign"))
 	entries := make(chan []daemon.Entry)
 	go c.follow(ctx, s, b, changes, entries)
-	fmt.Fprintf(c.stderr, "%sserving %s (Ctrl-C ends it)\n", c.tag(), count(len(s.byFile), "scheduled campaign"))
 	if err := b.daemon.Run(ctx, entries); err != nil {
 		return daemonError(err)
 	}

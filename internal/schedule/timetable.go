@@ -119,6 +119,9 @@ func (t *Timetable) Zone() *time.Location { return t.zone }
 // Days is the calendar's rule; nil: every day.
 func (t *Timetable) Days() *campaign.DayRule { return t.rules.Days }
 
+// Starts is the first day of the schedule; zero: there is none.
+func (t *Timetable) Starts() campaign.Date { return t.rules.Starts }
+
 // Suspended reports whether the schedule is to run nothing for now.
 func (t *Timetable) Suspended() bool { return t.rules.Suspended }
 
