@@ -212,6 +212,24 @@ func TestTwoDaemonsOnOneState(t *testing.T) {
 	})
 }
 
+// What another process has ended does not count as going on.
+func TestWhatAnotherProcessEnded(t *testing.T) {
+	in(t, func(w *world) {
+		w.takes = 45 * time.Second
+		everyMinute := entry(w, "a", "* * * * *", nil)
+		a := w.start(everyMinute)
+		w.sleep(10 * time.Second) // so that they look at different moments
+		b := w.start(everyMinute)
+		w.sleep(30*time.Minute + 40*time.Second)
+		w.end(a)
+		w.sleep(10 * time.Minute)
+		w.end(b)
+		if n := len(w.ended); n != 40 {
+			w.Errorf("%d were run: %v", n, w.slots())
+		}
+	})
+}
+
 // An edited file counts from the next occurrence on, one that is deleted is not run
 // any more, and what is under way stays as it is.
 func TestReloadDuringARun(t *testing.T) {
@@ -235,15 +253,15 @@ func TestReloadDuringARun(t *testing.T) {
 func TestScheduleIsEdited(t *testing.T) {
 	in(t, func(w *world) {
 		p := w.start(entry(w, "a", "0 2 * * *", nil))
-		w.sleep(2*time.Hour + 40*time.Minute)
-		edited := entry(w, "a", "30 2 * * *", nil)
+		w.sleep(2*time.Hour + 3*time.Minute)
+		edited := entry(w, "a", "2 2 * * *", nil)
 		edited.Version = "v2"
 		p.entries <- []Entry{edited}
 		w.sleep(time.Minute)
 		w.equal(w.did(), []string{"02:00 a v1"})
 		w.sleep(24 * time.Hour)
 		w.end(p)
-		w.equal(w.did(), []string{"02:00 a v1", "02:30 a v2"})
+		w.equal(w.did(), []string{"02:00 a v1", "02:02 a v2"})
 	})
 }
 
