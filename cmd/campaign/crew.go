@@ -93,7 +93,7 @@ func (c *crew) carryOut(ctx context.Context, e daemon.Entry, slot campaign.Slot)
 	case over:
 		return daemon.Outcome{Over: true, Code: code, Err: err}
 	case run.ID == "" && ctx.Err() == nil:
-		return c.notBegun(l, slot, cmp.Or(err, quit(code)))
+		return c.notBegun(l, slot, cmp.Or(err, fail(worst(code, exitUnfinished), "nothing of it was begun (exit code %d)", code)))
 	case err == nil && code != exitDone && ctx.Err() == nil:
 		err = fmt.Errorf("run %s is not finished (exit code %d): it goes on by itself, or when somebody has looked: `campaign show %s`", id, code, id)
 	}
