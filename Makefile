@@ -26,6 +26,12 @@ fuzz: ## every fuzz target for a minute
 		done; \
 	done
 
+kills: ## campaign serve is killed 200 times around occurrences: each is run once, or skipped with its reason
+	go test -count=1 -v -timeout 30m -run '^TestServeIsKilled$$' ./cmd/campaign -serve.kills 200
+
+clocks: ## schedules against a clock read minute by minute, in every zone of the world over many years
+	go test -count=1 -timeout 30m -run '^TestEveryZone' ./internal/schedule -oracle.years 15
+
 rate: ## two processes on one account for a minute, one killed on the way: never above the limit, 95 % of it used
 	go test -count=1 -v -run '^TestRateOfProcesses$$' ./internal/runner -rate.seconds 60
 
@@ -35,4 +41,4 @@ crash: ## a thousand kill -9 of the real binary, over every channel type: nobody
 golden: ## rewrite the golden files (read the diff before you commit it)
 	go test ./internal/report ./internal/spec -update
 
-.PHONY: help build test check demo bench fuzz rate crash golden
+.PHONY: help build test check demo bench fuzz kills clocks rate crash golden

@@ -28,7 +28,7 @@ func decode(t *testing.T, name string) map[string]any {
 }
 
 // written are the schemas of files that people write in an editor.
-var written = []string{"campaign", "groups", "targets"}
+var written = []string{"calendar", "campaign", "groups", "targets"}
 
 func TestNames(t *testing.T) {
 	names := Names()
@@ -250,7 +250,10 @@ func TestBothDraftsAgree(t *testing.T) {
 		{"campaign", smsCampaign(strings.Repeat("水", 70), ""), true},
 		{"campaign", smsCampaign(strings.Repeat("水", 71), ""), false},
 		{"campaign", smsCampaign("{{ .a }}"+strings.Repeat("水", 71), ""), true},
-		{"campaign", smsCampaign("x", `,"schedule":{}`), false},
+		{"campaign", smsCampaign("x", `,"schedule":{"every":"1h"}`), false},
+		{"campaign", smsCampaign("x", `,"schedule":{"cron":["0 9 * * *"]}`), true},
+		{"calendar", `{"version":1,"years":[{"year":2026}]}`, true},
+		{"calendar", `{"version":1,"years":[]}`, false},
 		{"campaign", strings.Replace(smsCampaign("x", ""), "chuanbo.sms", "chuanbo.voice", 1), false}, // signature
 		{"campaign", strings.Replace(smsCampaign("x", ""), "groups", "list", 1), false},
 		{"targets", `{"version":1,"targets":{"a":{"system":"chuanbo","base_url":"http://127.0.0.1:1","connect_no":{"env":"A"}}}}`, true},

@@ -207,6 +207,6 @@ func (s *sender) stillOwes(ctx context.Context, run campaign.Run) bool {
 	if err != nil {
 		return true
 	}
-	until := expiry(run, j.campaign.Policy)
+	until := j.expires(run)
 	return until.IsZero() || time.Now().Before(until)
 }

@@ -11,10 +11,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"campaign/internal/campaign"
 	"campaign/internal/plan"
 	"campaign/internal/recipients"
+	"campaign/internal/schedule"
 	"campaign/internal/spec"
 	"campaign/internal/targets"
 )
@@ -29,6 +31,7 @@ type job struct {
 	groups   []campaign.Group
 	spec     plan.Spec
 	plan     *plan.Plan
+	table    *schedule.Timetable // nil: it has no schedule
 }
 
 // occasion is what one invocation adds to the files.
@@ -39,6 +42,7 @@ type occasion struct {
 	groups     []campaign.Group // the upstream's groups as they are now; nil: those of the lock file
 	contents   bool             // deliveries say what they say: it is to be sent
 	columns    []string         // of a run that was planned before: its recipients stand in the ledger
+	now        time.Time        // against which schedules are checked; zero: the present
 }
 
 // compile reads a campaign file and everything that it names, for one profile. It
@@ -50,6 +54,8 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 		return nil, found
 	}
 	j := &job{campaign: c, doc: doc}
+	zone, problems := j.when(p.decl.Location, o.now)
+	found = append(found, doc.Diagnostics(problems)...)
 	var problem *campaign.Problem
 	if j.declared, problem = spec.Account(c, p.profile); problem != nil {
 		return nil, append(found, doc.Diagnostic(*problem))
@@ -58,7 +64,6 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 	if o.endpoint != "" {
 		declared = redirected(declared, o.endpoint)
 	}
-	var problems []campaign.Problem
 	if j.account, problems = system(declared.System).Account(declared); j.account == nil {
 		return nil, append(found, p.doc.Diagnostics(problems)...)
 	}
@@ -74,11 +79,11 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 			return nil, found
 		}
 	}
-	o.occurrence.Time = o.occurrence.Time.In(p.decl.Location)
+	o.occurrence.Time = o.occurrence.Time.In(zone)
 	j.spec = plan.Spec{
 		Project: p.decl.ID, Profile: p.profile.Name,
 		Campaign: c, Account: j.declared, Layout: j.target.Layout(),
-		Occurrence: o.occurrence, Zone: p.decl.Location,
+		Occurrence: o.occurrence, Zone: zone,
 		Groups: j.groups, To: o.to, Columns: o.columns, Contents: o.contents,
 		Open: func(name string, sheet campaign.Sheet) (recipients.Source, error) {
 			return recipients.Open(p.files, name, sheet)
@@ -94,6 +99,42 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 		return nil, found
 	}
 	return j, found
+}
+
+// when reads the campaign's schedule and what else depends on the date. It gives the
+// campaign's zone.
+func (j *job) when(zone *time.Location, now time.Time) (*time.Location, []campaign.Problem) {
+	if now.IsZero() {
+		now = present()
+	}
+	var problems []campaign.Problem
+	if s := j.campaign.Schedule; s != nil {
+		j.table, problems = schedule.New(*s, zone, s.Expires, now)
+		if s.Zone != nil {
+			zone = s.Zone
+		}
+	}
+	if w := j.campaign.Policy.Window; w != nil {
+		problems = append(problems, schedule.CheckDays(w.Calendar, zone, now)...)
+	}
+	return zone, problems
+}
+
+// calendars are the files that say on which days the campaign goes out.
+func (j *job) calendars() (files []string) {
+	var rules []*campaign.DayRule
+	if s := j.campaign.Schedule; s != nil {
+		rules = append(rules, s.Days)
+	}
+	if w := j.campaign.Policy.Window; w != nil {
+		rules = append(rules, w.Calendar)
+	}
+	for _, r := range rules {
+		if r != nil && r.Calendar != nil {
+			files = append(files, r.Calendar.File)
+		}
+	}
+	return files
 }
 
 // redirected is the account as declared, but with another address: the sandbox
@@ -179,6 +220,7 @@ func (p *project) inputs(ctx context.Context, j *job) ([]campaign.Input, error) 
 	for file := range j.campaign.Content.Files {
 		files = append(files, file)
 	}
+	files = append(files, j.calendars()...)
 	if j.campaign.Recipients.Groups != nil {
 		files = append(files, spec.GroupsFile(j.campaign.Channel.Target))
 	}

@@ -70,6 +70,18 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 	if l, ok := s.accounts[declared.Name]; ok {
 		return l, nil
 	}
+	if s.crew != nil {
+		return s.crew.line(ctx, s, declared, account)
+	}
+	l, err := s.openLine(ctx, declared, account)
+	if err != nil {
+		return nil, err
+	}
+	s.accounts[declared.Name] = l
+	return l, nil
+}
+
+func (s *sender) openLine(ctx context.Context, declared campaign.Account, account targets.Account) (*line, error) {
 	var secrets standIns
 	if s.standIn != nil {
 		secrets = s.standIn.secrets
@@ -88,14 +100,12 @@ func (s *sender) line(ctx context.Context, declared campaign.Account, account ta
 			return nil, fail(exitUnfinished, "the token of %s: %w", declared.Name, err)
 		}
 	}
-	options := runner.AccountOptions{Sender: out.wire, Limits: declared.Limits, WaitForUpstream: s.flags.upstream,
+	options := runner.AccountOptions{Sender: s.crew.timed(out.wire, declared.Name), Limits: declared.Limits, WaitForUpstream: s.flags.upstream,
 		MaxWait: max(s.flags.window, campaign.DefaultPolicy().Retry.Cap), Shared: s.ledger, Name: name}
 	if out.tokens != nil {
 		options.Tokens = out.tokens
 	}
-	l := &line{out, runner.NewAccount(options)}
-	s.accounts[declared.Name] = l
-	return l, nil
+	return &line{out, runner.NewAccount(options)}, nil
 }
 
 // blocksAtOnce is how many blocks are added to the ledger in one write.
@@ -221,7 +231,7 @@ func (p *project) thaw(ctx context.Context, led ledger.Reader, run campaign.Run,
 	var j *job
 	if !campaign.HasErrors(found) {
 		frozen.profile.Name = run.Profile
-		j, found = frozen.compile(run.File, occasion{occurrence: run.Occurrence, endpoint: endpoint, columns: run.Columns})
+		j, found = frozen.compile(run.File, occasion{occurrence: run.Occurrence, endpoint: endpoint, columns: run.Columns, now: run.Began})
 	}
 	if campaign.HasErrors(found) {
 		at := slices.IndexFunc(found, func(d campaign.Diagnostic) bool { return !d.Warning })
@@ -254,12 +264,20 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 	}
 	policy := j.campaign.Policy
 	policy.Timeout = j.timeout()
+	open := opens(policy, j.spec.Zone)
+	if s.flags.outside != "" && open != nil {
+		if err := s.noteOutside(ctx, t.run); err != nil {
+			return exitCode(err), err
+		}
+		open = nil
+	}
 	var room *memory
-	if s.standIn == nil { // which keeps all that it received in this process
+	if s.standIn == nil && s.crew == nil { // neither the upstream in this process nor other runs want memory too
 		room = boundMemory(t.run.Totals.Requests, j.declared.Limits.Concurrency)
 		defer room.free()
 	}
 	watch := s.watch(t.run, j.spec.Zone)
+	watch.also = s.crew.progress(t)
 	began := time.Now()
 	limit := s.flags.limit
 	if limit > 0 {
@@ -269,10 +287,12 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 		Run: t.run.ID, Owner: owner(), Ledger: s.ledger,
 		Account: l.account, Target: j.target, Secrets: l.out.secrets, Header: header, Hide: hide,
 		Policy: policy, Messages: messages(j.plan, room),
-		Opens: opens(policy, j.spec.Zone), Expires: expiry(t.run, policy), Confirmed: s.flags.confirmed,
+		Opens: open, Expires: j.expires(t.run), Confirmed: s.flags.confirmed,
 		Limit: limit, MaxWait: max(s.flags.window, 1), Progress: watch.event, Log: s.logger(),
 	})
 	watch.stop()
+	s.crew.sent(t.run, summary)
+	t.ended = summary
 	for _, o := range campaign.Outcomes {
 		s.begun += summary.Recipients.Of(o)
 	}

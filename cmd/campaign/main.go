@@ -28,7 +28,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	signals := watchSignals(func(code int) { os.Exit(code) })
 	defer signals.stop()
 	out := &output{w: stdout}
-	a := &app{stdin: stdin, stdout: out, stderr: stderr}
+	a := &app{stdin: stdin, stdout: out, stderr: stderr, signals: signals}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -79,6 +79,8 @@ type interrupts struct {
 	ctx  context.Context
 	stop func()
 	by   atomic.Int32
+
+	hangup atomic.Pointer[func()] // what SIGHUP does; nil: it ends the program
 }
 
 func watchSignals(leave func(code int)) *interrupts {
@@ -94,6 +96,10 @@ func watchSignals(leave func(code int)) *interrupts {
 	i.stop = func() { signal.Stop(arrived); signal.Stop(pipe); close(arrived); cancel() }
 	go func() {
 		for s := range arrived {
+			if f := i.hangup.Load(); f != nil && s == syscall.SIGHUP {
+				(*f)()
+				continue
+			}
 			code := exitTerminated
 			if s == os.Interrupt {
 				code = exitInterrupted
@@ -106,6 +112,9 @@ func watchSignals(leave func(code int)) *interrupts {
 	}()
 	return i
 }
+
+// onHangup lets SIGHUP do something else than end the program.
+func (i *interrupts) onHangup(do func()) { i.hangup.Store(&do) }
 
 // code is the exit code of the signal that arrived, or 0.
 func (i *interrupts) code() int { return int(i.by.Load()) }

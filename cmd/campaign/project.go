@@ -25,6 +25,7 @@ type project struct {
 	profile campaign.Profile
 	base    string // the profile whose accounts are used; differs from profile's name in the sandbox
 	piped   []byte // the campaign file given as "-"
+	root    *os.Root
 }
 
 // openProject finds the project, reads targets.yaml and chooses the profile.
@@ -34,22 +35,9 @@ func (a *app) openProject() (*project, []campaign.Diagnostic, error) {
 }
 
 func (a *app) openProfile(profile string) (*project, []campaign.Diagnostic, error) {
-	dir, err := spec.Find(".", a.flags.project)
+	p, err := a.openDir()
 	if err != nil {
-		return nil, nil, fail(exitUsage, "%w", err)
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, nil, fail(exitUsage, "%w", err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, nil, fail(exitUsage, "%w", err)
-	}
-	p := &project{dir: dir, data: dir, files: &snapshot{FS: root.FS()}}
-	if data := firstOf(a.flags.data, os.Getenv("CAMPAIGN_DATA")); data != "" {
-		if p.data, err = filepath.Abs(data); err != nil {
-			return nil, nil, fail(exitUsage, "%w", err)
-		}
+		return nil, nil, err
 	}
 	found, err := p.load(profile)
 	if err != nil || campaign.HasErrors(found) {
@@ -57,6 +45,31 @@ func (a *app) openProfile(profile string) (*project, []campaign.Diagnostic, erro
 	}
 	return p, found, nil
 }
+
+// openDir opens the project's folder, and reads nothing yet.
+func (a *app) openDir() (*project, error) {
+	dir, err := spec.Find(".", a.flags.project)
+	if err != nil {
+		return nil, fail(exitUsage, "%w", err)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, fail(exitUsage, "%w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fail(exitUsage, "%w", err)
+	}
+	p := &project{dir: dir, data: dir, files: &snapshot{FS: root.FS()}, root: root}
+	if data := firstOf(a.flags.data, os.Getenv("CAMPAIGN_DATA")); data != "" {
+		if p.data, err = filepath.Abs(data); err != nil {
+			return nil, fail(exitUsage, "%w", err)
+		}
+	}
+	return p, nil
+}
+
+// close lets the folder go, which ends with the process in any case.
+func (p *project) close() { _ = p.root.Close() }
 
 // load reads targets.yaml from the project's files.
 func (p *project) load(profile string) ([]campaign.Diagnostic, error) {

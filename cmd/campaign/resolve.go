@@ -210,7 +210,7 @@ func (s *sender) next(ctx context.Context, run campaign.Run, r resolution) strin
 		return "; the run is cancelled, so nothing of it is sent again: a new name or --occurrence sends"
 	}
 	if _, j, err := s.thaw(ctx, s.ledger, run); err == nil {
-		if until := expiry(run, j.campaign.Policy); !until.IsZero() && time.Now().After(until) {
+		if until := j.expires(run); !until.IsZero() && time.Now().After(until) {
 			return fmt.Sprintf("; it was to be sent until %s, so it has expired and is not sent again: a new --occurrence sends", at(until, j.spec.Zone))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	signals        *interrupts
 	flags          struct {
 		project, data, profile string
 		verbose                bool
@@ -43,8 +44,8 @@ became of every recipient. Files are the interface: commit them, review them, ru
 	flags.BoolVarP(&a.flags.verbose, "verbose", "v", false, "log what is done to stderr")
 	root.AddCommand(
 		newInit(a), newNew(a),
-		newValidate(a), newPlan(a),
-		newRun(a), newResume(a), newStop(a), newCancel(a), newResolve(a),
+		newValidate(a), newPlan(a), newNext(a),
+		newRun(a), newServe(a), newTick(a), newResume(a), newStop(a), newCancel(a), newResolve(a),
 		newRuns(a), newShow(a), newReport(a), newExplain(a), newEvidence(a),
 		newTargets(a), newGroups(a), newState(a),
 		newSandbox(a), newSchema(a), newVersion(a),

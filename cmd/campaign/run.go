@@ -11,6 +11,7 @@ import (
 	"campaign/internal/campaign"
 	"campaign/internal/ledger/sqlite"
 	"campaign/internal/plan"
+	"campaign/internal/runner"
 	"campaign/internal/spec"
 	"campaign/internal/targets"
 )
@@ -35,7 +36,9 @@ alone: campaign resume lets it go on.`,
   campaign run census.yaml --to u-1,u-2      # a trial to two people; uses nothing up
   campaign run --profile production census.yaml --yes
   campaign run census-2.yaml --again "the first text had the wrong room"
-  campaign run census.yaml --yes --wait --wait-for-window 2h`,
+  campaign run census.yaml --yes --wait --wait-for-window 2h
+
+  campaign run typhoon.yaml --outside-window "台风红色预警，市应急办批准"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
@@ -62,6 +65,7 @@ alone: campaign resume lets it go on.`,
 	flags.StringSliceVar(&f.to, "to", nil, "a trial to these recipients only; uses nothing up")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "send to the built-in upstream instead, with a state of its own")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would be sent (as campaign plan)")
+	flags.StringVar(&f.outside, "outside-window", "", "for emergencies: do not wait for the delivery window, for this reason, which is recorded")
 	flags.StringVar(&f.format, "format", "text", "text, or json: one document at the end, everything for people goes to stderr")
 	f.add(flags)
 	return cmd
@@ -77,6 +81,8 @@ type sender struct {
 	standIn  *standIn // nil: the accounts' own addresses
 	accounts map[string]*line
 	jobs     []*todo // of `run`, once they are valid
+	crew     *crew   // of a process that runs schedules; nil: this one is alone
+	shared   []*sharedLine
 }
 
 // todo is a campaign that a run looks at.
@@ -96,6 +102,7 @@ type todo struct {
 	capped  string // digest of whom the summary leaves out for the cap
 	// overrides say by whose word a guard let the run begin; they go into its history.
 	overrides []campaign.Note
+	ended     runner.Summary // of this invocation, once it is over
 }
 
 func (a *app) run(ctx context.Context, args []string, f runFlags) error {
@@ -114,6 +121,9 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		o.endpoint = s.standIn.URL()
 	}
 	jobs, err := s.prepare(ctx, files, o)
+	if err == nil {
+		jobs, err = s.unscheduled(jobs, named)
+	}
 	if err != nil {
 		return err
 	}
@@ -224,6 +234,12 @@ func (a *app) openSender(f runFlags, args []string) (*sender, []string, map[stri
 }
 
 func (s *sender) close() {
+	if s.crew != nil {
+		for _, l := range s.shared {
+			s.crew.lines.leave(l)
+		}
+		return
+	}
 	for _, l := range s.accounts {
 		l.out.close()
 	}

@@ -26,6 +26,7 @@ type runFlags struct {
 	upstream   time.Duration // --wait-for-upstream
 	window     time.Duration // --wait-for-window
 	wait       bool          // for another process that holds the run
+	outside    string        // --outside-window: the reason for which the delivery window does not count
 	confirmed  bool          // a person lets the run go past the stage that waits (resume)
 	format     string
 	change     string // why a change above max_change is right
@@ -64,6 +65,8 @@ func (f *runFlags) check(cmd *cobra.Command) error {
 		return fail(exitUsage, "--accept-change and --again want a reason: one line of text, for the run's history")
 	case f.window < 0 || f.upstream < 0:
 		return fail(exitUsage, "a time to wait is not negative")
+	case given("outside-window") && checkReason(f.outside) != nil:
+		return fail(exitUsage, "--outside-window: give the reason, one line of text: it stands in the run's history")
 	case given("limit") && f.limit < 1:
 		return fail(exitUsage, "--limit %d: give a number of recipients, at least 1", f.limit)
 	}

@@ -16,11 +16,11 @@ import (
 	"campaign/internal/report"
 )
 
-// runStates are the words for where a run stands; the last one is a run of which
-// nothing was sent yet.
+// runStates are the words for where a run stands; planning is one of which nothing was
+// sent yet, and the last two are occurrences of schedules without a run.
 var runStates = []string{
 	string(report.Complete), string(report.Running), string(report.Interrupted), string(report.Stopped),
-	string(report.Unfinished), string(report.Cancelled), statePlanning,
+	string(report.Unfinished), string(report.Cancelled), statePlanning, stateDue, stateSkipped,
 }
 
 const statePlanning = "planning"
@@ -36,7 +36,8 @@ func newRuns(a *app) *cobra.Command {
 began: a date (both days are included) or an instant such as 2026-12-01T09:00:00+08:00, dates in the project's zone. --profile shows one
 profile only; runs of the sandbox are under --profile sandbox.
 
-States: ` + strings.Join(runStates, ", ") + `. unfinished is not complete, and nobody works on it: a crash.`,
+States: ` + strings.Join(runStates, ", ") + `. unfinished is not complete, and nobody works on it: a crash. Occurrences of schedules that
+were skipped, with their reason, and those that are due and not begun are listed below the runs.`,
 		Example: `  campaign runs
   campaign runs --state interrupted,stopped,unfinished
   campaign runs --campaign census-supplement --since 2026-12-01 --until 2026-12-31 --format json`,
@@ -61,7 +62,7 @@ States: ` + strings.Join(runStates, ", ") + `. unfinished is not complete, and n
 				return err
 			}
 			if led == nil {
-				return a.printRuns(nil, format, "no runs yet")
+				return a.printRuns(nil, nil, format, "no runs yet")
 			}
 			defer led.Close()
 			if a.flags.profile != "" {
@@ -71,11 +72,18 @@ States: ` + strings.Join(runStates, ", ") + `. unfinished is not complete, and n
 			if err != nil {
 				return err
 			}
+			slots, err := p.slotRows(cmd.Context(), led, filter, rows)
+			if err != nil {
+				return err
+			}
+			if len(states) > 0 {
+				slots = slices.DeleteFunc(slots, func(r slotRow) bool { return !slices.Contains(states, r.State) })
+			}
 			none := "no runs yet"
 			if len(states) > 0 || filter != (ledger.Filter{Trials: filter.Trials}) {
 				none = "no such run"
 			}
-			return a.printRuns(rows, format, none)
+			return a.printRuns(rows, slots, format, none)
 		},
 	}
 	flags := cmd.Flags()
@@ -165,12 +173,16 @@ func (p *project) summarise(ctx context.Context, led *sqlite.Reader, run campaig
 	return row, nil
 }
 
-func (a *app) printRuns(rows []runRow, format, none string) error {
+func (a *app) printRuns(rows []runRow, slots []slotRow, format, none string) error {
 	if format == "json" {
 		return printJSON(a.stdout, struct {
-			FormatVersion int      `json:"format_version"`
-			Runs          []runRow `json:"runs"`
-		}{1, append([]runRow{}, rows...)})
+			FormatVersion int       `json:"format_version"`
+			Runs          []runRow  `json:"runs"`
+			Occurrences   []slotRow `json:"occurrences,omitempty"`
+		}{1, append([]runRow{}, rows...), slots})
+	}
+	if len(rows) == 0 && len(slots) > 0 {
+		return a.printSlots(slots)
 	}
 	if len(rows) == 0 {
 		fmt.Fprintln(a.stderr, none)
@@ -183,5 +195,9 @@ func (a *app) printRuns(rows []runRow, format, none string) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", r.Run, r.Profile, r.Campaign, r.Occurrence,
 			r.Began.Format("2006-01-02 15:04:05"), r.State, c.Planned, c.Accepted, c.Rejected, c.Unknown, c.Skipped, c.Deferred+c.Pending)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || len(slots) == 0 {
+		return err
+	}
+	fmt.Fprintln(a.stdout)
+	return a.printSlots(slots)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"context"
 	"encoding/json"
 	"io"
 	"io/fs"
@@ -16,6 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"campaign/internal/campaign"
+	"campaign/internal/ledger"
+	"campaign/internal/ledger/sqlite"
 )
 
 // scriptRunID sets a variable to the id of a run.
@@ -124,4 +127,28 @@ func scriptValidJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if !json.Valid([]byte(ts.ReadFile(args[0]))) {
 		ts.Fatalf("%s is no JSON", args[0])
 	}
+}
+
+func scriptSoon(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "soon NAME SECONDS")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], time.Now().UTC().Add(time.Duration(n)*time.Second).Format(time.RFC3339))
+}
+
+// scriptAhead decides, as a process with a wrong clock would, what is due until tomorrow.
+func scriptAhead(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "ahead PROJECT PROFILE")
+	ctx := context.Background()
+	led, err := sqlite.Open(ctx, sqlite.Options{Dir: ts.MkAbs(".campaign"), Project: args[0], Mark: ts.MkAbs("reports/.ledger-mark.json")})
+	ts.Check(err)
+	defer led.Close()
+	upto, err := led.Decided(ctx, args[1])
+	ts.Check(err)
+	var all []ledger.Decision
+	for name, at := range upto {
+		all = append(all, ledger.Decision{Campaign: name, From: at, Upto: time.Now().Add(24 * time.Hour)})
+	}
+	_, err = led.Decide(ctx, args[1], all)
+	ts.Check(err)
 }

@@ -46,6 +46,8 @@ func TestMain(m *testing.M) {
 //	holds DIR PATTERN…          each pattern is in some file below, or in its name
 //	valid-json FILE             it is JSON
 //	yesterday NAME              $NAME is yesterday's day of the week
+//	soon NAME SECONDS           $NAME is the time in so many seconds, as a schedule's at
+//	ahead PROJECT PROFILE       what is due until tomorrow was decided: a clock stood wrong
 //	head-of NAME                $NAME is the commit that is checked out here
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -69,6 +71,7 @@ func TestScript(t *testing.T) {
 			"run-id": scriptRunID, "keys": scriptKeys, "unzip": scriptUnzip, "private": scriptPrivate,
 			"holds": scriptHolds, "valid-json": scriptValidJSON, "yesterday": scriptYesterday,
 			"head-of": scriptHeadOf, "encode": scriptEncode,
+			"soon": scriptSoon, "ahead": scriptAhead,
 		},
 	})
 }

@@ -72,7 +72,7 @@ func (s *sender) standing(ctx context.Context, t *todo, o occasion) (open bool, 
 // one that would expire before is not begun, since all of it would be left out.
 func (s *sender) mayBegin(t *todo, run campaign.Run) (open bool, code int, err error) {
 	policy, now := t.campaign.Policy, time.Now()
-	ends, opens := expiry(run, policy), shutUntil(policy, t.spec.Zone, now)
+	ends, opens := t.expires(run), shutUntil(policy, t.spec.Zone, now)
 	switch {
 	case ends.IsZero():
 	case now.After(ends):
@@ -161,10 +161,14 @@ func cappedPlan(files string, capped *plan.Capped) string {
 // newRun is the run of a campaign that was planned now.
 func (s *sender) newRun(t *todo) campaign.Run {
 	o := t.spec.Occurrence
+	began := o.Time
+	if s.crew != nil { // an occurrence may begin late
+		began = time.Now()
+	}
 	return campaign.Run{
 		ID:      campaign.RunID(s.profile.Name, t.campaign.Name, o.Label),
 		Project: s.decl.ID, Profile: s.profile.Name, Campaign: t.campaign.Name, Occurrence: o, Trial: s.flags.to != nil,
-		File: t.campaign.File, Target: t.declared.Name, Channel: t.campaign.Channel.Type, Began: o.Time,
+		File: t.campaign.File, Target: t.declared.Name, Channel: t.campaign.Channel.Type, Began: began,
 		Planner: plan.Version, PlanDigest: t.digest, Columns: t.plan.Columns(),
 	}
 }

@@ -231,6 +231,22 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 				fmt.Fprintf(a.stdout, "wrote %s; this copy is closed for sending. On the other machine: campaign state import %s\n", args[0], filepath.Base(args[0]))
 				return nil
 			}),
+		sub("clock", "Let schedules go on from now after the clock stood wrong",
+			"clock is for machines whose clock stood ahead and was set right: schedules have decided occurrences of the future then, and run nothing until it is there.\nWhat was run stays run; occurrences that were skipped meanwhile are decided anew when their time comes.",
+			"  campaign state clock", cobra.NoArgs,
+			func(ctx context.Context, p *project, _ []string) error {
+				led, err := p.openLedger(ctx)
+				if err != nil {
+					return err
+				}
+				defer led.Close()
+				n, err := led.Rewind(ctx, p.profile.Name, present())
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "%s set back to now\n", count(n, "schedule"))
+				return nil
+			}),
 		sub("import FILE", "Take over a ledger that was exported",
 			"import checks an exported ledger and makes it this project's.",
 			"  campaign state import ledger.campaign", cobra.ExactArgs(1),

@@ -64,7 +64,7 @@ func (s *sender) survey(ctx context.Context, run campaign.Run) (survey, error) {
 	}
 	policy := j.campaign.Policy
 	v.policy = policy
-	if until := expiry(run, policy); !until.IsZero() && time.Now().After(until) {
+	if until := j.expires(run); !until.IsZero() && time.Now().After(until) {
 		v.expired = until.In(j.spec.Zone)
 	} else if policy.Resend {
 		v.again = unsure
@@ -75,6 +75,17 @@ func (s *sender) survey(ctx context.Context, run campaign.Run) (survey, error) {
 	}
 	v.waits = v.waitingStage(policy, notes)
 	return v, nil
+}
+
+// expires is when what is not yet sent of a run is given up: with a schedule that says
+// nothing else, when the next occurrence comes; zero: never.
+func (j *job) expires(run campaign.Run) time.Time {
+	if j.table != nil && j.table.Is(run.Occurrence) {
+		if at := j.table.Expiry(run.Occurrence.Time, run.Began); !at.IsZero() {
+			return at
+		}
+	}
+	return expiry(run, j.campaign.Policy)
 }
 
 // expiry is when what is not yet sent of a run is given up; zero: never.

@@ -98,6 +98,7 @@ type watch struct {
 	over chan struct{}
 	say  func(string)
 	zone *time.Location
+	also func(runner.Event) // nil: nobody else is told
 }
 
 const watchInterval = 5 * time.Second
@@ -144,6 +145,9 @@ func (w *watch) tell(format string, args ...any) {
 
 // event takes the runner's news.
 func (w *watch) event(e runner.Event) {
+	if w.also != nil {
+		w.also(e)
+	}
 	switch e.Kind {
 	case runner.Progressed:
 		w.last.Store(&e.Summary)

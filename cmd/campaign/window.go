@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"campaign/internal/campaign"
@@ -25,4 +27,15 @@ func shutUntil(policy campaign.Policy, zone *time.Location, now time.Time) time.
 		}
 	}
 	return time.Time{}
+}
+
+// noteOutside records in a run's history, before anything is sent, that somebody does
+// not let it wait for its window, and why.
+func (s *sender) noteOutside(ctx context.Context, run campaign.Run) error {
+	hold, err := s.ledger.Claim(ctx, run.ID, owner(), holdLease)
+	if err != nil {
+		return stateError(err)
+	}
+	err = s.ledger.Note(ctx, hold, campaign.Note{At: time.Now(), Kind: campaign.NoteWindow, By: owner(), Text: "not waited for: " + s.flags.outside})
+	return stateError(errors.Join(err, s.ledger.Release(context.WithoutCancel(ctx), hold)))
 }

@@ -31,7 +31,10 @@ var plan = map[string][]string{
 	"internal/targets":      {"internal/campaign"},
 	"internal/plan":         {"internal/campaign", "internal/recipients", "internal/targets"},
 	"internal/runner":       {"internal/campaign", "internal/ledger", "internal/targets"},
-	"internal/sandbox":      {}, // an independent reading of the documents
+	"internal/daemon":       {"internal/campaign", "internal/ledger", "internal/schedule"}, // decides and keeps time: schedule is arithmetic, and the runner knows one run
+	"internal/monitor":      {"internal/campaign"},                                         // shows over HTTP what a daemon does, and knows none of it
+	"internal/follow":       {},                                                            // tells that files changed
+	"internal/sandbox":      {},                                                            // an independent reading of the documents
 	"internal/architecture": {},
 
 	"internal/targets/zqt":        {"internal/campaign", "internal/targets"},
@@ -47,6 +50,7 @@ var inTests = map[string][]string{
 	"internal/runner":  {"internal/ledger/mem", "internal/ledger/sqlite", "internal/sandbox", "internal/targets/zqt", "internal/targets/chuanbo"},
 	"internal/report":  {"schema"},
 	"internal/targets": {"internal/targets/targettest"},
+	"internal/daemon":  {"internal/ledger/mem", "internal/ledger/sqlite", "internal/ledger/ledgertest"},
 
 	"internal/targets/zqt":     {"internal/targets/targettest"},
 	"internal/targets/chuanbo": {"internal/targets/targettest"},

@@ -21,6 +21,7 @@ type Campaign struct {
 	Vars        map[string]string // campaign-wide template variables, as the file's own text
 	Recipients  Recipients
 	Policy      Policy
+	Schedule    *Schedule // nil: it is sent once
 }
 
 // Channel names the way a campaign goes out. The plug-in of Type decodes Raw.

@@ -9,8 +9,9 @@ import (
 // clocks on the wall show them in the campaign's zone (design: campaign-files,
 // window).
 type Window struct {
-	Open []Span
-	Days [7]bool // by time.Weekday
+	Open     []Span
+	Days     [7]bool  // by time.Weekday
+	Calendar *DayRule // which of those days; nil: all. A day of a year that it does not know is none
 }
 
 // Span is a stretch of a day, in minutes since midnight: [From, To). To may be

@@ -84,6 +84,7 @@ const (
 	NoteStage     = "stage"     // a stage was passed; Text: its number (from 1), then ": " and what let it pass
 	NoteChange    = "change"    // a person accepted that other people than last time get it; Text: how many, why
 	NoteAgain     = "again"     // a person wanted the same message sent again; Text: to how many, why
+	NoteWindow    = "window"    // an invocation did not wait for the delivery window; Text: why
 	NoteResolved  = "resolved"  // a person settled unknown deliveries; Text: how many, as what, why
 )
 

@@ -213,5 +213,6 @@ type Ledger interface {
 	Worker
 	Reader
 	Accounts
+	Slots
 	Close() error
 }

@@ -202,6 +202,27 @@ const unsaidExpires = 24 * time.Hour
 
 var unsaidAbort = campaign.Abort{Failed: campaign.Threshold{Count: 20, Share: 0.20}, Unknown: campaign.Threshold{Count: 10, Share: 0.05}}
 
+// days adds what a calendar says, not where it stands.
+func (d *digester) days(r *campaign.DayRule) {
+	if r == nil || r.Calendar == nil {
+		return
+	}
+	d.flag("rest", r.Rest)
+	for _, off := range r.Calendar.Weekend {
+		d.flag("weekend", off)
+	}
+	for _, year := range slices.Sorted(maps.Keys(r.Calendar.Years)) {
+		d.number("year", int64(year))
+	}
+	for _, days := range []map[campaign.Date]bool{r.Calendar.Holidays, r.Calendar.Workdays} {
+		sorted := slices.SortedFunc(maps.Keys(days), campaign.Date.Compare)
+		d.number("days", int64(len(sorted)))
+		for _, day := range sorted {
+			d.text("day", day.String())
+		}
+	}
+}
+
 // guards adds the rest of the policy. All of it is in, like the pace and the
 // retries above: stages decide which recipients share requests, resend and expiry
 // who gets something twice or not at all, window and thresholds when and how far
@@ -224,6 +245,7 @@ func (d *digester) guards(pol *campaign.Policy) {
 		for _, open := range w.Days {
 			d.flag("day", open)
 		}
+		d.days(w.Calendar)
 	}
 	if pol.Abort != unsaidAbort {
 		for _, t := range []campaign.Threshold{pol.Abort.Failed, pol.Abort.Unknown} {

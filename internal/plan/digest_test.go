@@ -56,6 +56,7 @@ func TestDigestIsTheSame(t *testing.T) {
 			p.Expires, p.Stages = 24*time.Hour, []campaign.Stage{}
 			p.Abort = campaign.Abort{Failed: campaign.Threshold{Count: 20, Share: 20.0 / 100}, Unknown: campaign.Threshold{Count: 10, Share: 5.0 / 100}}
 		},
+		"the schedule":  func(s *Spec) { s.Campaign.Schedule = &campaign.Schedule{Suspended: true} },
 		"order of only": func(s *Spec) { s.Account.Only = []string{"b", "a", "b"} },
 		"limits, secret's place": func(s *Spec) {
 			s.Account.Raw.JSON = []byte(`{"headers":{"x":"6"},"system":"zqt","app":{"id":"x"},"token":{"file":"/run/token"},"only":["a","b"],"suppress":[{"file":"never.csv"}],"timeout":"5s","proxy":"http://127.0.0.1:1","ca_file":"x","not_accepted":[503]}`)
@@ -105,6 +106,16 @@ func TestDigestDiffers(t *testing.T) {
 		},
 		"window's end": func(s *Spec) {
 			c(s).Policy.Window = &campaign.Window{Open: []campaign.Span{{From: 510, To: 1201}}}
+		},
+		"window's calendar": func(s *Spec) {
+			c(s).Policy.Window = &campaign.Window{Open: []campaign.Span{{From: 510, To: 1200}}, Calendar: &campaign.DayRule{Calendar: &campaign.Calendar{Years: map[int]bool{2026: true}}}}
+		},
+		"window's holidays": func(s *Spec) {
+			c(s).Policy.Window = &campaign.Window{Open: []campaign.Span{{From: 510, To: 1200}}, Calendar: &campaign.DayRule{
+				Calendar: &campaign.Calendar{Years: map[int]bool{2026: true}, Holidays: map[campaign.Date]bool{{Year: 2026, Month: 10, Day: 1}: true}}}}
+		},
+		"window on holidays": func(s *Spec) {
+			c(s).Policy.Window = &campaign.Window{Open: []campaign.Span{{From: 510, To: 1200}}, Calendar: &campaign.DayRule{Rest: true, Calendar: &campaign.Calendar{Years: map[int]bool{2026: true}}}}
 		},
 		"window's days": func(s *Spec) {
 			c(s).Policy.Window = &campaign.Window{Open: []campaign.Span{{From: 510, To: 1200}}, Days: [7]bool{1: true}}

@@ -68,6 +68,7 @@ var english = &words{
 		campaign.NoteOpened: "planned", campaign.NotePlanned: "planned from", campaign.NoteClaimed: "taken up", campaign.NoteEnded: "ended",
 		campaign.NoteCancelled: "cancelled", campaign.NoteStage: "stage passed", campaign.NoteResolved: "resolved by a person",
 		campaign.NoteChange: "change of recipients accepted", campaign.NoteAgain: "sent again knowingly",
+		campaign.NoteWindow: "outside the window",
 	},
 	recipient: [2]string{"recipient", "recipients"},
 	group:     [2]string{"user group", "user groups"},

@@ -15,6 +15,10 @@ const (
 	// zones keep theirs for months, apart from a few that kept one for days. This
 	// many are decades of any zone: the bound of a call's work.
 	maxOffsets = 128
+	// weekDays are the days after today in which a window without a calendar opens if
+	// it ever does, and calendarDays those with one: no holiday is longer.
+	weekDays     = 7
+	calendarDays = 400
 )
 
 // Opens gives the earliest instant, not before now, at which w is open in zone:
@@ -22,7 +26,7 @@ const (
 // is UTC.
 //
 // The window is open whenever clocks on the wall show a time inside one of its
-// spans, on one of its days. So where clocks are put forward, a span that begins in
+// spans, on one of its days that its calendar, if it has one, allows. So where clocks are put forward, a span that begins in
 // the hour that is left out begins right after it, and one that lies wholly inside
 // does not happen that day; where they are put back, the hour that comes twice is
 // open both times.
@@ -85,11 +89,28 @@ func weekday(day int64) time.Weekday {
 	return time.Weekday(((day+int64(time.Thursday))%7 + 7) % 7)
 }
 
+// on reports whether a window is for a day since 1 January 1970. A day of a year
+// that its calendar does not know is none.
+func on(w campaign.Window, day int64) bool {
+	if !w.Days[weekday(day)] || w.Calendar == nil {
+		return w.Days[weekday(day)]
+	}
+	allowed, _ := w.Calendar.Allows(campaign.DateOf(time.Unix(day*daySeconds, 0).UTC()))
+	return allowed
+}
+
+func horizon(w campaign.Window) int64 {
+	if w.Calendar != nil {
+		return calendarDays
+	}
+	return weekDays
+}
+
 // opens gives the first second of the wall clock from wall on at which it is open.
 func opens(w campaign.Window, wall int64) (int64, bool) {
 	today, second := split(wall)
-	for day := today; day <= today+7; day, second = day+1, 0 {
-		if !w.Days[weekday(day)] {
+	for day := today; day <= today+horizon(w); day, second = day+1, 0 {
+		if !on(w, day) {
 			continue
 		}
 		first, found := int64(0), false
@@ -110,8 +131,8 @@ func opens(w campaign.Window, wall int64) (int64, bool) {
 // closed; spans are in the order of their beginnings.
 func closes(w campaign.Window, wall int64) (int64, bool) {
 	today, second := split(wall)
-	for day := today; day <= today+7; day, second = day+1, 0 {
-		if w.Days[weekday(day)] {
+	for day := today; day <= today+horizon(w); day, second = day+1, 0 {
+		if on(w, day) {
 			for _, s := range w.Open {
 				if int64(s.From)*60 <= second {
 					second = max(second, min(int64(s.To)*60, daySeconds))

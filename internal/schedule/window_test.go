@@ -125,6 +125,31 @@ func TestWindowWithoutDays(t *testing.T) {
 	}
 }
 
+// Windows use the calendars of schedules.
+func TestWindowWithCalendar(t *testing.T) {
+	w := window(t, "08:30-20:00")
+	w.Calendar = &campaign.DayRule{Calendar: cn2026(t)}
+	in := zone(t, "Asia/Shanghai")
+	for now, opens := range map[string]string{
+		"2026-09-30 20:00:00 +0800": "Mon 2026-10-05 08:30:00 +0800", // two holidays, then a weekend
+		"2026-10-09 20:00:00 +0800": "Sat 2026-10-10 08:30:00 +0800", // a Saturday that is worked on
+		"2026-10-10 20:00:00 +0800": "Mon 2026-10-12 08:30:00 +0800",
+		"2026-12-31 20:00:00 +0800": "never", // nobody knows 2027
+	} {
+		if got := show(Opens(w, in, instant(t, now, in))); got != opens {
+			t.Errorf("after %s it opens %s, want %s", now, got, opens)
+		}
+	}
+	w.Days = [7]bool{1: true, 2: true, 3: true, 4: true, 5: true}
+	if got := show(Opens(w, in, instant(t, "2026-10-09 20:00:00 +0800", in))); got != "Mon 2026-10-12 08:30:00 +0800" {
+		t.Errorf("both days and the calendar must allow it, and it opens %s", got)
+	}
+	w.Open = []campaign.Span{{From: 0, To: 1440}}
+	if got := show(Closes(w, in, instant(t, "2026-10-09 20:00:00 +0800", in))); got != "Sat 2026-10-10 00:00:00 +0800" {
+		t.Errorf("closes %s", got)
+	}
+}
+
 // What is given is not touched: a window is shared by a run's goroutines.
 func TestWindowIsNotSorted(t *testing.T) {
 	w := window(t, "13:00-18:00 08:00-12:00")

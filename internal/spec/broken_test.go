@@ -55,8 +55,14 @@ func loadAny(t testing.TB, name string, data []byte) []campaign.Diagnostic {
 			t.Fatalf("%s: neither a project nor an error", name)
 		}
 		return diags
+	case "calendar":
+		c, diags := LoadCalendar(project(t, name, data), name)
+		if c == nil && !campaign.HasErrors(diags) {
+			t.Fatalf("%s: neither a calendar nor an error", name)
+		}
+		return diags
 	}
-	t.Fatalf("%s: the name begins with neither campaign- nor targets-", name)
+	t.Fatalf("%s: the name begins with none of campaign-, targets- and calendar-", name)
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 // freeCampaign lists what is text in a campaign file whatever it looks like.
 var freeCampaign = [][]string{
 	{"vars", "*"}, {"labels", "*"}, {"recipients", "list", "*", "*"}, {"recipients", "defaults", "*"},
+	{"schedule", "at"}, {"schedule", "at", "*"}, {"schedule", "starts"}, {"schedule", "ends"},
 }
 
 // LoadCampaign reads a campaign file. The campaign is nil when the file does not
@@ -32,7 +33,7 @@ func LoadCampaign(fsys fs.FS, file string) (*campaign.Campaign, *Document, []cam
 	}
 	l := &loader{fsys: fsys, doc: doc}
 	c := l.campaign(val{"", root})
-	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
+	diags = campaign.SortDiagnostics(append(append(diags, doc.Diagnostics(l.problems)...), l.others...))
 	if !ok {
 		return nil, doc, diags
 	}
@@ -53,6 +54,7 @@ func (l *loader) campaign(root val) *campaign.Campaign {
 	c.Content = l.content(root.key("content"), c.Channel.Type)
 	c.Recipients = l.recipients(root.key("recipients"), strings.HasPrefix(c.Channel.Type, "chuanbo."))
 	l.pauses(root, c)
+	c.Schedule = l.schedule(root.key("schedule"), root.key("delivery").key("expires"), c.Policy)
 	return c
 }
 

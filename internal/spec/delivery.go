@@ -29,7 +29,7 @@ func (l *loader) policy(v val) campaign.Policy {
 	p.Resend = v.key("unknown").text() == "resend"
 	l.duration(v.key("expires"), &p.Expires, longestWait)
 	if window := v.key("window"); window.given() {
-		p.Window = &campaign.Window{Open: l.spans(window.key("open")), Days: l.days(window.key("days"))}
+		p.Window = &campaign.Window{Open: l.spans(window.key("open")), Days: l.days(window.key("days")), Calendar: l.dayRule(window.key("calendar"))}
 	}
 	l.threshold(v.key("abort").key("failed"), &p.Abort.Failed)
 	l.threshold(v.key("abort").key("unknown"), &p.Abort.Unknown)

@@ -46,6 +46,8 @@ const (
 	ruleOverlap       = "overlapping-spans"
 	ruleStageOrder    = "stage-order"
 	ruleIdleStage     = "idle-stage"
+	ruleDates         = "bad-dates"
+	ruleCalendar      = "bad-calendar"
 	ruleHeader        = "reserved-header"
 	ruleInlineSecret  = "inline-secret"
 

@@ -29,6 +29,7 @@ type checker struct {
 var (
 	campaignSchema = sync.OnceValue(func() *checker { return compile("campaign") })
 	targetsSchema  = sync.OnceValue(func() *checker { return compile("targets") })
+	calendarSchema = sync.OnceValue(func() *checker { return compile("calendar") })
 	groupsSchema   = sync.OnceValue(func() *checker { return compile("groups") })
 )
 

@@ -22,6 +22,7 @@ type loader struct {
 	fsys     fs.FS
 	doc      *Document
 	problems []campaign.Problem
+	others   []campaign.Diagnostic // of files that are read along with this one
 }
 
 func (l *loader) problem(v val, rule, message, hint string) {

@@ -33,7 +33,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Subject) {
 		tests []test
 	}{
 		{"planning", planning}, {"holding", holding}, {"recording", recording},
-		{"splitting", splitting}, {"reading", reading}, {"sharing", sharing}, {"crashing", crashing}, {"failing", failing}, {"reserving", reserving},
+		{"splitting", splitting}, {"reading", reading}, {"sharing", sharing}, {"crashing", crashing}, {"failing", failing}, {"reserving", reserving}, {"slots", slots},
 	} {
 		for _, tt := range part.tests {
 			t.Run(part.name+"/"+tt.name, func(t *testing.T) {

@@ -35,6 +35,7 @@ type store struct {
 
 	cells  map[string][]byte
 	places map[string]*places
+	slots  slots
 }
 
 type run struct {
@@ -71,7 +72,7 @@ type hold struct {
 
 // New makes an empty store and the first handle on it.
 func New() *Ledger {
-	return (&Ledger{store: &store{runs: map[string]*run{}, cells: map[string][]byte{}, places: map[string]*places{}}}).Fork()
+	return (&Ledger{store: &store{runs: map[string]*run{}, cells: map[string][]byte{}, places: map[string]*places{}, slots: newSlots()}}).Fork()
 }
 
 // Fork gives another process's handle on the same store.
@@ -97,6 +98,7 @@ func (l *Ledger) leave() {
 	for _, p := range l.store.places {
 		p.drop(l)
 	}
+	l.store.slots.drop(l)
 	l.holds, l.gone = nil, true
 }
 

@@ -305,11 +305,11 @@ func TestDamagedFile(t *testing.T) {
 func TestOtherFormat(t *testing.T) {
 	s := used(t)
 	var version [4]byte
-	binary.BigEndian.PutUint32(version[:], 4) // user_version, at offset 60
+	binary.BigEndian.PutUint32(version[:], 99) // user_version, at offset 60
 	patch(t, filepath.Join(s.options.Dir, "ledger.db"), 60, version[:])
 	_, err := sqlite.Open(ctx, s.options)
 	wants(t, err, ledger.ErrFormat)
-	says(t, err, "format 4", "format 3")
+	says(t, err, "format 99", "format 3")
 	_, err = sqlite.OpenReadOnly(ctx, s.options)
 	wants(t, err, ledger.ErrFormat)
 }

@@ -89,7 +89,7 @@ CREATE TABLE journal (
 	detail BLOB                         -- of a group: the rest; else a text
 ) STRICT;
 CREATE INDEX journal_run ON journal (run);
-`
+` + slotTables
 
 // Kinds of journal rows. Values are stored: they never change their number.
 const (
@@ -103,7 +103,7 @@ const (
 )
 
 // tables are the parts of schema, as sqlite_schema counts them without its own.
-const tables = 8
+const tables = 8 + slotParts
 
 const headerSize = 100
 

@@ -55,6 +55,7 @@ type Ledger struct {
 	self    fs.FileInfo // of the file, to notice that another stands in its place
 
 	accounts accounts
+	turns    sync.Map // *flock.Flock that this process has
 
 	mu    sync.Mutex
 	holds map[string]*hold // by run
@@ -187,7 +188,7 @@ func (l *Ledger) Close() error {
 		failures = append(failures, h.lock.Unlock())
 		h.mu.Unlock()
 	}
-	failures = append(failures, l.accounts.close(), l.planner.Close(), l.writer.Close(), l.Reader.Close())
+	failures = append(failures, l.accounts.close(), l.leaveTurns(), l.planner.Close(), l.writer.Close(), l.Reader.Close())
 	return told("closing the ledger", errors.Join(failures...))
 }
 
