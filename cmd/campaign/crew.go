@@ -37,7 +37,7 @@ type crew struct {
 type slotCheck func(ctx context.Context, s *sender, t *todo, slot campaign.Slot) (reason string, err error)
 
 // slotChecks are asked in this order, and the first reason counts.
-var slotChecks = []slotCheck{suspendedSlot, expiredSlot}
+var slotChecks = []slotCheck{suspendedSlot, expiredSlot, unchangedSlot}
 
 // suspendedSlot leaves out what was suspended between its claim and its turn.
 func suspendedSlot(_ context.Context, _ *sender, t *todo, _ campaign.Slot) (string, error) {
@@ -186,6 +186,18 @@ func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (t *
 	}
 	code, err = s.carryOut(ctx, t)
 	return t, code, "", err
+}
+
+// unchangedSlot leaves out what would say the same again, where the schedule forbids it.
+func unchangedSlot(ctx context.Context, s *sender, t *todo, _ campaign.Slot) (string, error) {
+	if !t.campaign.Schedule.MustChange {
+		return "", nil
+	}
+	same, before, err := s.sameContent(ctx, s.ledger, t.campaign, t.run)
+	if err != nil || !before || !same {
+		return "", err
+	}
+	return campaign.SkipUnchanged + ": its content is that of the previous occurrence", nil
 }
 
 // become finds what a run has become: none that was begun has no ID, and one is over

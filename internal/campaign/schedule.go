@@ -16,6 +16,7 @@ type Schedule struct {
 	Missed       Missed
 	Expires      time.Duration // after its slot a run is given up; 0: the file does not say, so with the next slot
 	Queue        bool          // `overlap: queue`: an occurrence waits for the one before it
+	MustChange   bool          // `must_change: [content]`: an occurrence that would say the same again is skipped
 	Suspended    bool
 }
 
@@ -136,4 +137,5 @@ const (
 	SkipOver      = "ended"       // after ends
 	SkipCalendar  = "calendar"    // not on that day
 	SkipUnknown   = "calendar-unknown"
+	SkipUnchanged = "unchanged" // it would say what the previous one said, and must_change forbids it
 )

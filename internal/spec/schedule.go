@@ -18,7 +18,7 @@ func (l *loader) schedule(v, expires val, policy campaign.Policy) *campaign.Sche
 		Cron: clauses(v.key("cron")), At: clauses(v.key("at")),
 		Starts: l.date(v.key("starts")), Ends: l.date(v.key("ends")),
 		Days: l.dayRule(v.key("calendar")), Missed: campaign.DefaultMissed(),
-		Queue: v.key("overlap").text() == "queue", Suspended: v.key("suspended").flag(),
+		Queue: v.key("overlap").text() == "queue", Suspended: v.key("suspended").flag(), MustChange: v.key("must_change").given(),
 	}
 	if zone := v.key("timezone"); zone.text() != "" {
 		_, s.Zone = l.zone(zone)

@@ -26,9 +26,9 @@ func TestSchedule(t *testing.T) {
 	shanghai, _ := time.LoadLocation("Asia/Shanghai")
 	for text, want := range map[string]campaign.Schedule{
 		"{cron: 0 9 * * 1-5}": {Cron: one("cron", "0 9 * * 1-5"), Missed: campaign.Missed{Within: time.Hour}},
-		"{cron: [0 9 * * 1, 0 9 * * 2], overlap: queue, suspended: true}": {
+		"{cron: [0 9 * * 1, 0 9 * * 2], overlap: queue, must_change: [content], suspended: true}": {
 			Cron:   []campaign.Clause{{Text: "0 9 * * 1", Pointer: "/schedule/cron/0"}, {Text: "0 9 * * 2", Pointer: "/schedule/cron/1"}},
-			Missed: campaign.Missed{Within: time.Hour}, Queue: true, Suspended: true,
+			Missed: campaign.Missed{Within: time.Hour}, Queue: true, MustChange: true, Suspended: true,
 		},
 		"{at: 2026-12-01T09:00:00+08:00, overlap: forbid}": {At: one("at", "2026-12-01T09:00:00+08:00"), Missed: campaign.Missed{Within: time.Hour}},
 		"{at: 2026-12-01T09:00, timezone: Asia/Shanghai, missed: {within: 10m, policy: latest}}": {
