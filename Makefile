@@ -30,6 +30,6 @@ rate: ## two processes on one account for a minute, one killed on the way: never
 	go test -count=1 -v -run '^TestRateOfProcesses$$' ./internal/runner -rate.seconds 60
 
 golden: ## rewrite the golden files (read the diff before you commit it)
-	go test ./internal/report ./internal/spec -update
+	go test ./internal/plan ./internal/report ./internal/spec -update
 
 .PHONY: help build test check demo bench fuzz rate golden

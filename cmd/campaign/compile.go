@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -152,8 +153,36 @@ func (p *project) resolveGroups(c *campaign.Campaign, doc *spec.Document, fresh 
 	return groups, found
 }
 
+// What Go's heap is to stay below while a campaign is planned, in bytes: the
+// collector works harder near it, so that a busy machine does not let garbage pile
+// up. A workbook's texts need more.
+const (
+	planMemory     = 40 << 20
+	workbookMemory = 96 << 20
+)
+
+// limitMemory sets the limit, unless there is a lower one, and gives what undoes it.
+func (j *job) limitMemory() func() {
+	limit := int64(planMemory)
+	r := &j.campaign.Recipients
+	files := []string{r.File}
+	if r.Lookup != nil {
+		files = append(files, r.Lookup.File)
+	}
+	for _, e := range slices.Concat(r.Exclude, j.declared.Suppress) {
+		files = append(files, e.File)
+	}
+	if slices.ContainsFunc(files, func(file string) bool { return strings.EqualFold(path.Ext(file), ".xlsx") }) {
+		limit = workbookMemory
+	}
+	before := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(limit, before))
+	return func() { debug.SetMemoryLimit(before) }
+}
+
 // check plans the campaign as a whole and gives every problem of its rows.
 func (j *job) check(ctx context.Context) (plan.Summary, []campaign.Diagnostic, error) {
+	defer j.limitMemory()()
 	for _, err := range j.plan.Blocks(ctx) {
 		if err != nil {
 			return plan.Summary{}, nil, fmt.Errorf("%s: %w", j.campaign.File, err)

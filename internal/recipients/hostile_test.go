@@ -273,7 +273,7 @@ func TestZipLies(t *testing.T) {
 	for _, part := range z.File {
 		h := part.FileHeader
 		if strings.Contains(h.Name, "sheet1") {
-			h.UncompressedSize64, h.UncompressedSize = 4096, 4096
+			h.UncompressedSize64 = 4096
 		}
 		to, err := w.CreateRaw(&h)
 		if err != nil {
