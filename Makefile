@@ -39,6 +39,6 @@ crash: ## a thousand kill -9 of the real binary, over every channel type: nobody
 	go test -count=1 -v -timeout 60m -run '^(TestCrash|TestFullDisk)$$' ./cmd/campaign -crash.kills 1000 $(CRASH)
 
 golden: ## rewrite the golden files (read the diff before you commit it)
-	go test ./internal/report ./internal/spec -update
+	go test ./internal/plan ./internal/report ./internal/spec -update
 
 .PHONY: help build test check demo bench fuzz kills clocks rate crash golden

@@ -194,6 +194,22 @@ func (p *project) resolveGroups(c *campaign.Campaign, doc *spec.Document, fresh 
 	return groups, found
 }
 
+// limitMemory bounds what planning takes, until the result is freed.
+func (j *job) limitMemory() *memory {
+	r := &j.campaign.Recipients
+	files := []string{r.File}
+	if r.Lookup != nil {
+		files = append(files, r.Lookup.File)
+	}
+	for _, e := range slices.Concat(r.Exclude, j.declared.Suppress, r.Audience.Lists()) {
+		files = append(files, e.File)
+	}
+	if slices.ContainsFunc(files, func(file string) bool { return strings.EqualFold(path.Ext(file), ".xlsx") }) {
+		return boundMemory(memoryOfWorkbook)
+	}
+	return boundMemory(memoryOfPlan)
+}
+
 // check plans the campaign as a whole and gives every problem of its rows.
 func (j *job) check(ctx context.Context) (plan.Summary, []campaign.Diagnostic, error) {
 	return j.look(ctx, func(campaign.Digest) {})
@@ -201,6 +217,7 @@ func (j *job) check(ctx context.Context) (plan.Summary, []campaign.Diagnostic, e
 
 // look is check, and tells what each delivery says.
 func (j *job) look(ctx context.Context, said func(campaign.Digest)) (plan.Summary, []campaign.Diagnostic, error) {
+	defer j.limitMemory().free()
 	for block, err := range j.plan.Blocks(ctx) {
 		if err != nil {
 			return plan.Summary{}, nil, fmt.Errorf("%s: %w", j.campaign.File, err)

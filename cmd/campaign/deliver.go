@@ -272,8 +272,8 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 		open = nil
 	}
 	var room *memory
-	if s.standIn == nil && s.crew == nil { // neither the upstream in this process nor other runs want memory too
-		room = boundMemory(t.run.Totals.Requests, j.declared.Limits.Concurrency)
+	if s.standIn == nil { // which keeps all that it received in this process
+		room = boundMemory(memoryOfRun(t.run.Totals.Requests, j.declared.Limits.Concurrency))
 		defer room.free()
 	}
 	watch := s.watch(t.run, j.spec.Zone)

@@ -1,10 +1,18 @@
 package main
 
 import (
-	"os"
 	"runtime/debug"
+	"slices"
+	"sync"
 
 	"campaign/internal/targets"
+)
+
+// What the process is to stay below, in bytes: the garbage collector works harder
+// near it, so that garbage does not pile up on a busy machine.
+const (
+	memoryOfPlan     = 40 << 20
+	memoryOfWorkbook = 96 << 20 // its texts
 )
 
 // What a run needs at once, in bytes, and as much again for what is garbage until
@@ -16,21 +24,45 @@ const (
 	memoryOfTexts   = 4         // times the texts of a block: those at hand, and those in the queue
 )
 
-// memory bounds what the process takes while a run goes on.
-type memory struct {
-	before, base int64
-	texts        int64 // of the largest block so far
+func memoryOfRun(requests int64, concurrency int) int64 {
+	return memoryOfAll + memoryOfRequest*requests + memoryInFlight*int64(concurrency)
 }
 
-// boundMemory lets the garbage collector work harder instead of letting the process
-// grow, until the result is freed. GOMEMLIMIT, where it is set, says otherwise: nil.
-func boundMemory(requests int64, concurrency int) *memory {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return nil
+// memory bounds what the process takes while one thing goes on.
+type memory struct {
+	base  int64
+	texts int64 // of the largest block so far
+}
+
+// bounds are those that hold now. Nothing is bounded while there are several: each
+// is made for a process that does nothing else.
+var bounds struct {
+	sync.Mutex
+	all   []*memory
+	usual int64 // without bounds: GOMEMLIMIT, where it is set
+}
+
+// boundMemory sets a bound until the result is freed. A lower GOMEMLIMIT stays.
+func boundMemory(limit int64) *memory {
+	m := &memory{base: limit}
+	bounds.Lock()
+	defer bounds.Unlock()
+	if len(bounds.all) == 0 {
+		bounds.usual = debug.SetMemoryLimit(-1)
 	}
-	m := &memory{base: memoryOfAll + memoryOfRequest*requests + memoryInFlight*int64(concurrency)}
-	m.before = debug.SetMemoryLimit(m.base)
+	bounds.all = append(bounds.all, m)
+	setBound()
 	return m
+}
+
+// setBound does what bounds say, which is locked.
+func setBound() {
+	limit := bounds.usual
+	if len(bounds.all) == 1 {
+		m := bounds.all[0]
+		limit = min(limit, m.base+memoryOfTexts*m.texts)
+	}
+	debug.SetMemoryLimit(limit)
 }
 
 // hold makes room for a block's rendered texts: a bound below what is held would
@@ -45,14 +77,20 @@ func (m *memory) hold(messages []targets.Message) {
 			size += int64(len(text))
 		}
 	}
+	bounds.Lock()
+	defer bounds.Unlock()
 	if size > m.texts {
 		m.texts = size
-		debug.SetMemoryLimit(m.base + memoryOfTexts*size)
+		setBound()
 	}
 }
 
 func (m *memory) free() {
-	if m != nil {
-		debug.SetMemoryLimit(m.before)
+	if m == nil {
+		return
 	}
+	bounds.Lock()
+	defer bounds.Unlock()
+	bounds.all = slices.DeleteFunc(bounds.all, func(other *memory) bool { return other == m })
+	setBound()
 }

@@ -11,13 +11,12 @@ import (
 // The bound of a run leaves room for the texts of its largest block, and goes with
 // the run.
 func TestMemoryIsBoundWithRoomForTexts(t *testing.T) {
-	t.Setenv("GOMEMLIMIT", "")
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	block := func(n int) []targets.Message {
 		return []targets.Message{{Texts: []string{strings.Repeat("x", n)}}, {Texts: []string{"", strings.Repeat("y", n)}}}
 	}
-	m := boundMemory(1000, 8)
+	m := boundMemory(memoryOfRun(1000, 8))
 	small := debug.SetMemoryLimit(-1)
 	m.hold(block(1 << 20))
 	m.hold(block(10))
@@ -28,11 +27,31 @@ func TestMemoryIsBoundWithRoomForTexts(t *testing.T) {
 	if got := debug.SetMemoryLimit(-1); got != before {
 		t.Errorf("afterwards %d, before %d", got, before)
 	}
-	t.Setenv("GOMEMLIMIT", "1GiB")
-	own := boundMemory(1000, 8)
+	debug.SetMemoryLimit(1 << 20) // as GOMEMLIMIT does
+	own := boundMemory(memoryOfRun(1000, 8))
 	own.hold(block(1 << 20))
+	if got := debug.SetMemoryLimit(-1); got != 1<<20 {
+		t.Errorf("a lower limit is overruled: %d", got)
+	}
 	own.free()
-	if got := debug.SetMemoryLimit(-1); own != nil || got != before {
-		t.Errorf("GOMEMLIMIT is overruled: %d", got)
+}
+
+// Several things at once bound nothing, in whatever order they end.
+func TestMemoryOfSeveral(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	for _, order := range [][]int{{0, 1}, {1, 0}} {
+		all := []*memory{boundMemory(40 << 20), boundMemory(50 << 20)}
+		if got := debug.SetMemoryLimit(-1); got != before {
+			t.Errorf("two: %d", got)
+		}
+		all[order[0]].free()
+		if got := debug.SetMemoryLimit(-1); got != all[order[1]].base {
+			t.Errorf("one is left: %d", got)
+		}
+		all[order[1]].free()
+		if got := debug.SetMemoryLimit(-1); got != before {
+			t.Errorf("none is left: %d", got)
+		}
 	}
 }

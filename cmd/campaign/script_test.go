@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"campaign": main})
+	testscript.Main(m, map[string]func(){"campaign": main, "bare-loop": bareLoopMain})
 }
 
 // TestScript runs the scripts of testdata/script against the real binary, which

@@ -36,7 +36,7 @@ func (r Row) Place(cell int) (line, col int) {
 	if r.Form != nil && r.Form.Sheet != "" {
 		return int(r.Row), max(cell+1, 0)
 	}
-	if r.Text == "" || cell < 0 || r.Form == nil {
+	if cell < 0 || r.Form == nil {
 		return r.Line, 0
 	}
 	at, quoted := 0, false

@@ -55,8 +55,9 @@ func (f textFile) open() (*text, []campaign.Diagnostic, error) {
 		return nil, nil, fmt.Errorf("recipients: %w", err)
 	}
 	t, ds, err := f.decode(file)
-	if t == nil {
+	if t == nil || err != nil {
 		file.Close()
+		t = nil
 	}
 	var d campaign.Diagnostic
 	if errors.As(err, &d) {

@@ -35,7 +35,8 @@ func (w *walk) next() (Row, error) {
 			Message: fmt.Sprintf("%s: the cell stands beside the %d columns of the header", row.Where(at), w.columns),
 			Hint:    "name its column in the header, or empty the cell"}
 	}
-	row.Cells = append(slices.Grow(cells[:min(len(cells), w.columns)], w.columns), make([]string, w.columns-min(len(cells), w.columns))...)
+	row.Cells = make([]string, w.columns)
+	copy(row.Cells, cells)
 	if d := repeated(w.book.path, row, w.names); d != nil {
 		row.Cells = nil
 		return row, *d

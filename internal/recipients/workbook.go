@@ -184,12 +184,13 @@ func (u unread) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// findSheet finds the sheet by its name, or the first.
+// findSheet finds the sheet by its name, or the first that people see.
 func (x *xlsxFile) findSheet(z *zip.Reader) (facts sheetFacts, err error) {
 	var book struct {
 		Sheets []struct {
-			Name string     `xml:"name,attr"`
-			ID   []xml.Attr `xml:",any,attr"`
+			Name  string     `xml:"name,attr"`
+			State string     `xml:"state,attr"` // visible, hidden, veryHidden
+			ID    []xml.Attr `xml:",any,attr"`
 		} `xml:"sheets>sheet"`
 	}
 	var relations struct {
@@ -218,7 +219,8 @@ func (x *xlsxFile) findSheet(z *zip.Reader) (facts sheetFacts, err error) {
 		if target == "" {
 			continue // a chart
 		}
-		if x.sheet.Name != "" && sheet.Name != x.sheet.Name {
+		isHidden := strings.HasSuffix(strings.ToLower(sheet.State), "hidden")
+		if x.sheet.Name != "" && sheet.Name != x.sheet.Name || x.sheet.Name == "" && isHidden {
 			names = append(names, sheet.Name)
 			continue
 		}
@@ -237,7 +239,7 @@ func (x *xlsxFile) findSheet(z *zip.Reader) (facts sheetFacts, err error) {
 		hint = "there are: " + strings.Join(names[:min(len(names), 20)], ", ")
 	}
 	if x.sheet.Name == "" {
-		return facts, badWorkbook(x.path, "the workbook has no sheet with cells")
+		return facts, badWorkbook(x.path, "the workbook has no sheet with cells that can be seen")
 	}
 	return facts, campaign.Diagnostic{File: x.path, Rule: ruleNoSheet, Message: fmt.Sprintf("the workbook has no sheet %q", x.sheet.Name), Hint: hint}
 }

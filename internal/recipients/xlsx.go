@@ -225,6 +225,7 @@ func (b *book) open(parts []*zip.File) (err error) {
 	}
 	b.file, err = excelize.OpenFile(name, excelize.Options{
 		UnzipSizeLimit: mostUnzipped, UnzipXMLSizeLimit: unzippedInMemory, TmpDir: b.dir,
+		CultureInfo: excelize.CultureNameZhCN, ShortDatePattern: "yyyy/m/d", // what a Chinese Excel shows for its own formats
 	})
 	if err == nil {
 		b.shown, err = b.file.Rows(b.form.Sheet)

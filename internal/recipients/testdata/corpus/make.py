@@ -125,6 +125,21 @@ book([HEADER], numbers).save(TMP / "numbers.xlsx")
 office(TMP / "numbers.xlsx", "xlsx", "numbers.xlsx")
 shutil.copy(TMP / "numbers.xlsx", HERE / "numbers-openpyxl.xlsx")
 
+def dates(b, s):
+    for i, format in enumerate(["mm-dd-yy", "m/d/yy h:mm", "h:mm", "yyyy\"年\"m\"月\"d\"日\"", "yyyy-mm-dd", "#,##0.00", "0%", "General", "@"], 1):
+        s.append(["u-%d" % i, "o-1", format, 0.25 if format in ("0%", "h:mm") else 1234567.5 if format in ("#,##0.00", "General") else datetime.datetime(2026, 3, 5, 8, 30)])
+        s.cell(i + 1, 4).number_format = format
+
+book([HEADER], dates).save(HERE / "dates.xlsx")
+
+def hidden_sheet(b, s):
+    s.sheet_state = "hidden"
+    n = b.create_sheet("名单")
+    for row in [HEADER] + ROWS:
+        n.append(row)
+
+book([["用户ID", "企业ID"], ["u-9", "o-9"]], hidden_sheet, "旧名单").save(HERE / "hidden-sheet.xlsx")
+
 def narrow(b, s):
     s.append([13800138000, 913202823456789012, "甲厂", "甲"])
     s["A2"].number_format = "0.00E+00"
