@@ -28,21 +28,25 @@ func (s *sender) guardPast(ctx context.Context, t *todo) (stops bool, err error)
 		return false, err
 	}
 	if change != nil && s.flags.change == "" {
-		fmt.Fprintf(s.stderr, "%s%s: stopped before anything was sent: %s. If that is right: --accept-change \"why\"\n", s.tag(), t.campaign.Name, change)
-		return true, nil
+		t.guard = fmt.Sprintf("stopped before anything was sent: %s. If that is right: --accept-change \"why\"", change)
+		return s.stoppedBy(t), nil
 	}
-	again, err := s.guardRepeat(ctx, t)
-	if err != nil {
+	if err := s.guardRepeat(ctx, t); err != nil {
 		return false, err
 	}
-	if again != "" {
-		fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), t.campaign.Name, again)
-		return true, nil
+	if t.guard != "" {
+		return s.stoppedBy(t), nil
 	}
 	if change != nil {
 		t.override(campaign.NoteChange, change.String()+": "+s.flags.change)
 	}
 	return false, s.foreseeCap(ctx, t)
+}
+
+// stoppedBy says which guard stops a campaign.
+func (s *sender) stoppedBy(t *todo) bool {
+	fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), t.campaign.Name, t.guard)
+	return true
 }
 
 // override is for the run's history: by whose word a guard let it begin.
@@ -233,6 +237,9 @@ func (s *sender) noteOverrides(ctx context.Context, t *todo) error {
 		return nil
 	}
 	hold, err := s.ledger.Claim(ctx, t.run.ID, owner(), holdLease)
+	if errors.Is(err, ledger.ErrHeld) {
+		return nil // who began at the same moment had to give a word of its own
+	}
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,8 +122,11 @@ func (s *sender) begin(ctx context.Context, t *todo) error {
 	}
 	defer leave()
 	// Somebody may have sent the same since it was looked at.
-	if stops, err := s.guardRepeat(ctx, t); err != nil || stops != "" {
-		return cmp.Or(err, fail(exitGuard, "%s", stops))
+	if err := s.guardRepeat(ctx, t); err != nil {
+		return err
+	}
+	if t.guard != "" {
+		return fail(exitGuard, "%s", t.guard)
 	}
 	if err := s.storeCapped(ctx, t); err != nil {
 		return err

@@ -31,18 +31,18 @@ func (r *repeat) stops() string {
 	return fmt.Sprintf("stopped before anything was sent: %s, and that was within %d days. To send it again: --again \"why\"", r, int(repeatWithin.Hours())/24)
 }
 
-// guardRepeat says why the campaign must not begin; empty: nobody did the same, or a
-// person knows of it.
-func (s *sender) guardRepeat(ctx context.Context, t *todo) (stops string, err error) {
+// guardRepeat sets the todo's guard unless nobody did the same, or a person knows of it.
+func (s *sender) guardRepeat(ctx context.Context, t *todo) error {
 	again, err := s.repeatOf(ctx, t)
-	if again == nil || err != nil {
-		return "", err
+	switch {
+	case again == nil || err != nil:
+		return err
+	case s.flags.again == "":
+		t.guard = again.stops()
+	default:
+		t.override(campaign.NoteAgain, again.String()+": "+s.flags.again)
 	}
-	if s.flags.again == "" {
-		return again.stops(), nil
-	}
-	t.override(campaign.NoteAgain, again.String()+": "+s.flags.again)
-	return "", nil
+	return nil
 }
 
 // repeatOf looks for campaigns of other names that sent the same message, or owe it,

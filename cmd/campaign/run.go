@@ -97,6 +97,7 @@ type todo struct {
 	looked  bool   // code says what became of it
 	code    int    //
 	report  string // the file, once it is written
+	guard   string // why one stops it before it begins
 	said    contents
 	cap     capCount
 	capped  string // digest of whom the summary leaves out for the cap

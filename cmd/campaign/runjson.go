@@ -15,6 +15,7 @@ type ran struct {
 	Run        string           `json:"run"`
 	Occurrence string           `json:"occurrence"`
 	ExitCode   int              `json:"exit_code"`
+	Guard      string           `json:"guard,omitempty"`   // why a guard stopped it before it began, for people
 	State      report.State     `json:"state,omitempty"`   // absent: nothing of it was planned
 	Verdict    []string         `json:"verdict,omitempty"` // for people
 	Requests   *campaign.Counts `json:"requests,omitempty"`
@@ -51,7 +52,7 @@ func (a *app) runJSON(ctx context.Context, args []string, f runFlags) error {
 func (t *todo) ran(err error) ran {
 	out := ran{
 		File: t.campaign.File, Campaign: t.campaign.Name, Run: t.run.ID, Occurrence: t.spec.Occurrence.Label,
-		ExitCode: t.code, Report: t.report,
+		ExitCode: t.code, Guard: t.guard, Report: t.report,
 	}
 	if t.code == exitDone && !t.looked { // the end came before its turn
 		out.ExitCode = exitCode(err)

@@ -105,3 +105,52 @@ func BenchmarkPlan(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCap counts who is over a cap among 100,000 rows and three times as many
+// messages, and gives the ratio of its time to that of planning the rows; and that of
+// planning when deliveries say what they say.
+func BenchmarkCap(b *testing.B) {
+	data := benchCSV(benchRows)
+	fsys := fstest.MapFS{"r.csv": {Data: data}}
+	spec := base("", "[环科园] {{ .company }} 公告", "<p>{{ .company }}：{{ .amount }} 元</p>")
+	spec.Workers = 2
+	spec.Open = func(path string) (recipients.Source, error) { return recipients.Open(fsys, path) }
+	got := func(yield func(string, error) bool) {
+		for i := range 3 * benchRows {
+			if !yield(fmt.Sprintf("2fb5c7c3-%08d-4a1b", i%(2*benchRows)), nil) {
+				return
+			}
+		}
+	}
+	plan := func(contents bool) time.Duration {
+		spec.Contents = contents
+		p := mustNew(b, spec)
+		began := time.Now()
+		for _, err := range p.Blocks(context.Background()) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		return time.Since(began)
+	}
+	var planning, saying, counting time.Duration
+	for b.Loop() {
+		planning += plan(false)
+		saying += plan(true)
+		p := mustNew(b, spec)
+		began := time.Now()
+		capped, err := p.Cap(context.Background(), weekly, got)
+		if err != nil {
+			b.Fatal(err)
+		}
+		counting += time.Since(began)
+		if capped.Rows() != benchRows { // two messages each
+			b.Fatalf("%d rows are over the cap", capped.Rows())
+		}
+		if err := capped.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(counting)/float64(planning), "cap/plan")
+	b.ReportMetric(float64(saying)/float64(planning), "contents/plan")
+}

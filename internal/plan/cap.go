@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 
 	"campaign/internal/campaign"
@@ -81,27 +82,27 @@ func (p *Plan) Cap(ctx context.Context, most campaign.Cap, got iter.Seq2[string,
 		return nil, ErrProblems
 	}
 	options := recipients.Options{TempDir: p.spec.TempDir}
-	people := recipients.NewKeyed(options)
-	defer func() { err = errors.Join(err, people.Close()) }()
-	for id, err := range got {
-		if err != nil {
-			return nil, err
-		}
-		if err := people.Add([]byte(id), 0); err != nil {
-			return nil, err
-		}
-	}
+	crowd := &crowd{Keyed: recipients.NewKeyed(options), seed: maphash.MakeSeed(), some: make([]uint64, someBits/64)}
+	defer func() { err = errors.Join(err, crowd.Close()) }()
 	spared, err := p.sparing(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, spared.close()) }()
-	if err := p.candidates(ctx, people, spared); err != nil {
+	if err := p.candidates(ctx, crowd, spared); err != nil {
 		return nil, err
+	}
+	for id, err := range got {
+		if err == nil {
+			err = crowd.got(id)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	over := recipients.NewNumbers(options)
 	defer func() { err = errors.Join(err, over.Close()) }()
-	if err := beyond(ctx, people, most.Messages, over); err != nil {
+	if err := beyond(ctx, crowd.Keyed, most.Messages, over); err != nil {
 		return nil, err
 	}
 	c := &Capped{cap: most, rows: recipients.NewNumbers(options)}
@@ -111,8 +112,38 @@ func (p *Plan) Cap(ctx context.Context, most campaign.Cap, got iter.Seq2[string,
 	return c, nil
 }
 
+// crowd are the rows and the messages of each id. Most messages of an account go to
+// others than a small campaign's recipients: those are not even sorted.
+type crowd struct {
+	*recipients.Keyed
+	seed maphash.Seed
+	some []uint64 // bits: an id that is not among them has no row
+}
+
+const someBits = 1 << 23 // 1 MiB
+
+func (p *crowd) bit(id string) (word int, bit uint64) {
+	n := maphash.String(p.seed, id) % someBits
+	return int(n / 64), 1 << (n % 64)
+}
+
+// row adds a row of an id. All rows come before all messages.
+func (p *crowd) row(id string, row int64) error {
+	word, bit := p.bit(id)
+	p.some[word] |= bit
+	return p.Add([]byte(id), uint64(row))
+}
+
+// got adds a message that an id got.
+func (p *crowd) got(id string) error {
+	if word, bit := p.bit(id); p.some[word]&bit == 0 {
+		return nil
+	}
+	return p.Add([]byte(id), 0)
+}
+
 // candidates adds the rows that are sent to unless their recipients have got enough.
-func (p *Plan) candidates(ctx context.Context, people *recipients.Keyed, spared *spared) (err error) {
+func (p *Plan) candidates(ctx context.Context, crowd *crowd, spared *spared) (err error) {
 	b := p.batcher(1, nil)
 	source, done, err := p.rowsOf(ctx)
 	if err != nil {
@@ -129,7 +160,7 @@ func (p *Plan) candidates(ctx context.Context, people *recipients.Keyed, spared 
 			if e.ignored || e.missing || len(e.problems) > 0 || e.from < 0 || e.left.Reason != 0 || p.only != nil && !p.only[e.cells[0]] {
 				continue
 			}
-			if err := people.Add([]byte(e.cells[0]), uint64(e.row)); err != nil {
+			if err := crowd.row(e.cells[0], e.row); err != nil {
 				return false, err
 			}
 			if err := spared.row(e); err != nil {

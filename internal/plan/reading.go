@@ -37,47 +37,48 @@ func ContentDigest(c *campaign.Campaign) (string, error) {
 // readShared prepares the digest of what is read, once: of texts that are the same
 // for everybody. It does not matter which texts these are.
 func (p *Plan) readShared(t *table) {
-	t.reads, t.readSums, t.readsOwn = nil, nil, false
+	head := sha256.New()
+	head.Write([]byte(p.spec.Campaign.Channel.Type))
+	t.reads, t.readsOwn = nil, false
+	var sums []byte
 	for i, text := range p.spec.Layout.Texts {
 		if !read(text.Pointer) {
 			continue
 		}
+		head.Write([]byte("\x00" + text.Pointer))
 		t.reads = append(t.reads, i)
 		t.readsOwn = t.readsOwn || t.personal[i]
 		sum := sha256.Sum256([]byte(strings.TrimSpace(t.shared[i])))
-		t.readSums = append(t.readSums, sum[:]...)
+		sums = append(sums, sum[:]...)
 	}
-	t.reading = p.reading(t, t.readSums)
+	t.readSums = append(head.Sum(nil), sums...)
+	t.reading = reading(t.readSums)
 }
 
-// reading is the digest of what a recipient reads, made of the digests of the texts.
-func (p *Plan) reading(t *table, sums []byte) campaign.Digest {
-	h := sha256.New()
-	h.Write([]byte(p.spec.Campaign.Channel.Type))
-	for k, i := range t.reads {
-		h.Write([]byte{0})
-		h.Write([]byte(p.spec.Layout.Texts[i].Pointer))
-		h.Write([]byte{0})
-		h.Write(sums[k*sha256.Size : (k+1)*sha256.Size])
-	}
-	return campaign.Digest(h.Sum(nil)[:len(campaign.Digest{})])
+// reading is the digest of what a recipient reads, made of those of the channel with
+// the texts' places, and of the texts.
+func reading(sums []byte) campaign.Digest {
+	sum := sha256.Sum256(sums)
+	return campaign.Digest(sum[:len(campaign.Digest{})])
 }
 
 // judged is content and, if somebody asks, what of it the recipient reads.
-func (r *renderer) judged(t *table, cells []string) (c content, reading campaign.Digest, err error) {
+func (r *renderer) judged(t *table, cells []string) (c content, said campaign.Digest, err error) {
 	if !r.plan.spec.Contents || !t.readsOwn {
 		c, _, err = r.content(t, cells, nil)
 		return c, t.reading, err
 	}
 	r.sums = append(r.sums[:0], t.readSums...)
-	c, _, err = r.content(t, cells, func(i int, text []byte) {
-		if k := slices.Index(t.reads, i); k >= 0 {
-			sum := sha256.Sum256(bytes.TrimSpace(text))
-			copy(r.sums[k*sha256.Size:], sum[:])
+	if r.sum == nil {
+		r.sum = func(i int, text []byte) {
+			if k := slices.Index(t.reads, i); k >= 0 {
+				sum := sha256.Sum256(bytes.TrimSpace(text))
+				copy(r.sums[(k+1)*sha256.Size:], sum[:])
+			}
 		}
-	})
-	if err != nil {
-		return c, reading, err
 	}
-	return c, r.plan.reading(t, r.sums), nil
+	if c, _, err = r.content(t, cells, r.sum); err != nil {
+		return c, said, err
+	}
+	return c, reading(r.sums), nil
 }

@@ -20,7 +20,8 @@ type renderer struct {
 	plan  *Plan
 	frame frame
 	buf   []byte
-	sums  []byte // of the texts that the recipient reads
+	sums  []byte                   // of the texts that the recipient reads
+	sum   func(i int, text []byte) // adds one to them
 }
 
 func (p *Plan) renderer(t *table) *renderer {

@@ -25,7 +25,7 @@ type table struct {
 	personal []bool // by text: depends on the recipient
 	anybody  bool   // no text depends on the recipient
 	reads    []int  // texts that recipients read
-	readSums []byte // over each of those, 32 bytes; of one that depends on the recipient: not yet
+	readSums []byte // 32 bytes over what they are, then over each; of one that depends on the recipient: not yet
 	reading  campaign.Digest
 	readsOwn bool // one of those depends on the recipient
 }
