@@ -153,17 +153,20 @@ func (p *project) resolveGroups(c *campaign.Campaign, doc *spec.Document, fresh 
 	return groups, found
 }
 
-// What Go's heap is to stay below while a campaign is planned, in bytes: the
+// What Go's memory is to stay below while a campaign is planned, in bytes: the
 // collector works harder near it, so that a busy machine does not let garbage pile
-// up. A workbook's texts need more.
+// up. Planning a list of text keeps a few megabytes, whatever its length, so the
+// collector may otherwise wait for that limit (planGarbage, in percent of what is
+// kept); a workbook's texts need more.
 const (
-	planMemory     = 40 << 20
+	planMemory     = 32 << 20
+	planGarbage    = 400
 	workbookMemory = 96 << 20
 )
 
 // limitMemory sets the limit, unless there is a lower one, and gives what undoes it.
 func (j *job) limitMemory() func() {
-	limit := int64(planMemory)
+	limit, garbage := int64(planMemory), planGarbage
 	r := &j.campaign.Recipients
 	files := []string{r.File}
 	if r.Lookup != nil {
@@ -173,11 +176,14 @@ func (j *job) limitMemory() func() {
 		files = append(files, e.File)
 	}
 	if slices.ContainsFunc(files, func(file string) bool { return strings.EqualFold(path.Ext(file), ".xlsx") }) {
-		limit = workbookMemory
+		limit, garbage = workbookMemory, 100
 	}
-	before := debug.SetMemoryLimit(-1)
-	debug.SetMemoryLimit(min(limit, before))
-	return func() { debug.SetMemoryLimit(before) }
+	memory, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(garbage)
+	debug.SetMemoryLimit(min(limit, memory))
+	return func() {
+		debug.SetMemoryLimit(memory)
+		debug.SetGCPercent(percent)
+	}
 }
 
 // check plans the campaign as a whole and gives every problem of its rows.
