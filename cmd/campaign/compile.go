@@ -207,7 +207,7 @@ func (j *job) limitMemory() *memory {
 	if slices.ContainsFunc(files, func(file string) bool { return strings.EqualFold(path.Ext(file), ".xlsx") }) {
 		return boundMemory(memoryOfWorkbook)
 	}
-	return boundMemory(memoryOfPlan)
+	return (&memory{base: memoryOfPlan, garbage: garbageOfPlan}).bind()
 }
 
 // check plans the campaign as a whole and gives every problem of its rows.

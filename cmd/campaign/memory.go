@@ -11,9 +11,14 @@ import (
 // What the process is to stay below, in bytes: the garbage collector works harder
 // near it, so that garbage does not pile up on a busy machine.
 const (
-	memoryOfPlan     = 40 << 20
+	memoryOfPlan     = 32 << 20
 	memoryOfWorkbook = 96 << 20 // its texts
 )
+
+// garbageOfPlan is how much garbage there may be, in percent of what is kept. Planning
+// a list of text keeps a few megabytes, whatever its length, so that the collector
+// may wait for the bound.
+const garbageOfPlan = 400
 
 // What a run needs at once, in bytes, and as much again for what is garbage until
 // it is collected.
@@ -30,25 +35,28 @@ func memoryOfRun(requests int64, concurrency int) int64 {
 
 // memory bounds what the process takes while one thing goes on.
 type memory struct {
-	base  int64
-	texts int64 // of the largest block so far
+	base    int64
+	texts   int64 // of the largest block so far
+	garbage int   // percent of what is kept; 0: as usual
 }
 
 // bounds are those that hold now. Nothing is bounded while there are several: each
 // is made for a process that does nothing else.
 var bounds struct {
 	sync.Mutex
-	all   []*memory
-	usual int64 // without bounds: GOMEMLIMIT, where it is set
+	all     []*memory
+	usual   int64 // without bounds: GOMEMLIMIT, where it is set
+	garbage int   // as usual: GOGC
 }
 
 // boundMemory sets a bound until the result is freed. A lower GOMEMLIMIT stays.
-func boundMemory(limit int64) *memory {
-	m := &memory{base: limit}
+func boundMemory(limit int64) *memory { return (&memory{base: limit}).bind() }
+
+func (m *memory) bind() *memory {
 	bounds.Lock()
 	defer bounds.Unlock()
 	if len(bounds.all) == 0 {
-		bounds.usual = debug.SetMemoryLimit(-1)
+		bounds.usual, bounds.garbage = debug.SetMemoryLimit(-1), debug.SetGCPercent(100)
 	}
 	bounds.all = append(bounds.all, m)
 	setBound()
@@ -57,12 +65,16 @@ func boundMemory(limit int64) *memory {
 
 // setBound does what bounds say, which is locked.
 func setBound() {
-	limit := bounds.usual
+	limit, garbage := bounds.usual, bounds.garbage
 	if len(bounds.all) == 1 {
 		m := bounds.all[0]
 		limit = min(limit, m.base+memoryOfTexts*m.texts)
+		if m.garbage != 0 {
+			garbage = m.garbage
+		}
 	}
 	debug.SetMemoryLimit(limit)
+	debug.SetGCPercent(garbage)
 }
 
 // hold makes room for a block's rendered texts: a bound below what is held would

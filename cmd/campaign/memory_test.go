@@ -34,6 +34,17 @@ func TestMemoryIsBoundWithRoomForTexts(t *testing.T) {
 		t.Errorf("a lower limit is overruled: %d", got)
 	}
 	own.free()
+	debug.SetMemoryLimit(before)
+	percent := debug.SetGCPercent(70)
+	defer debug.SetGCPercent(percent)
+	list := (&memory{base: memoryOfPlan, garbage: garbageOfPlan}).bind()
+	if got := debug.SetGCPercent(garbageOfPlan); got != garbageOfPlan {
+		t.Errorf("garbage of %d %%", got)
+	}
+	list.free()
+	if got := debug.SetGCPercent(70); got != 70 {
+		t.Errorf("afterwards garbage of %d %%", got)
+	}
 }
 
 // Several things at once bound nothing, in whatever order they end.
