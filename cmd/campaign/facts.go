@@ -22,7 +22,7 @@ func (p *project) facts(ctx context.Context, led ledger.Reader, run campaign.Run
 	if err != nil {
 		var e *exit
 		if errors.As(err, &e) && e.code == exitGuard {
-			return history(led, run, report.Facts{Version: version(), Generated: time.Now(), Warnings: []string{err.Error()}})
+			return history(led, run, nil, report.Facts{Version: version(), Generated: time.Now(), Warnings: []string{err.Error()}})
 		}
 		return report.Facts{}, err
 	}
@@ -74,17 +74,18 @@ func (p *project) factsOf(led ledger.Reader, run campaign.Run, j *job) (report.F
 	for _, file := range idle {
 		f.Warnings = append(f.Warnings, file+" left nobody out: is it for this campaign, and does it name people the same way?")
 	}
-	return history(led, run, f)
+	return history(led, run, j, f)
 }
 
-// history adds what the run's own history says.
-func history(led ledger.Reader, run campaign.Run, f report.Facts) (report.Facts, error) {
+// history adds what the run's own history says, and what a page shows besides. j is
+// nil when the run cannot be rendered any more.
+func history(led ledger.Reader, run campaign.Run, j *job, f report.Facts) (report.Facts, error) {
 	notes, err := led.Notes(context.Background(), run.ID) // also after an interruption
 	if err != nil {
 		return f, stateError(err)
 	}
 	f.Notes, f.Commit = notes, commitFrom(notes)
-	return f, nil
+	return pageFacts(led, run, j, f)
 }
 
 // idleLists are the campaign's exclusion lists that left nobody out. An account's

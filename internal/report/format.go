@@ -23,6 +23,7 @@ type Format struct {
 var Formats = []Format{
 	{Name: "ndjson", File: "recipients.ndjson", open: openRecipients},
 	{Name: "markdown", File: "report.md", open: openMarkdown},
+	{Name: "html", File: "report.html", open: openHTML},
 	{Name: "json", File: "report.json", open: openJSON},
 }
 

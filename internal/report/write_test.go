@@ -159,8 +159,8 @@ func TestWriteFailsWhileFolding(t *testing.T) {
 
 func TestWriteHalfReplaced(t *testing.T) {
 	for n, said := range map[int]string{
-		1: "recipients.ndjson is new and report.md and report.json are not",
-		2: "recipients.ndjson and report.md are new and report.json is not",
+		1: "recipients.ndjson is new and report.md and report.html and report.json are not",
+		3: "recipients.ndjson and report.md and report.html are new and report.json is not",
 	} {
 		root := t.TempDir()
 		m := goldenRuns()["mixed"]
@@ -324,7 +324,7 @@ func TestPrintFails(t *testing.T) {
 		}
 	}
 	_, err := Print(&bytes.Buffer{}, "pdf", m.run, m.facts, m.results())
-	if err == nil || err.Error() != `unknown report format "pdf": the formats are json, markdown, ndjson` {
+	if err == nil || err.Error() != `unknown report format "pdf": the formats are `+strings.Join(Names(), ", ") {
 		t.Errorf("unknown format: %v", err)
 	}
 	m.run.State = campaign.Planning
