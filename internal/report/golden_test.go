@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestGolden(t *testing.T) {
 	for name, m := range goldenRuns() {
-		for _, f := range Formats {
+		for _, f := range slices.Concat(Formats, Extra) {
 			t.Run(name+"/"+f.Name, func(t *testing.T) {
 				var out bytes.Buffer
 				r, err := Print(&out, f.Name, m.run, m.facts, m.results())
@@ -33,6 +33,9 @@ func TestGolden(t *testing.T) {
 				if f.Name == "markdown" {
 					got = append(got, fmt.Sprintf("\n<!-- verdict line: %s -->\n", Verdict(r))...)
 				}
+				if f.Name == "csv" && bytes.Count(got, []byte("\n")) != bytes.Count(got, []byte("\r\n")) {
+					t.Error("a line of the table ends otherwise than RFC 4180 says")
+				}
 				path := filepath.Join("testdata", name+filepath.Ext(f.File))
 				if *update {
 					if err := os.WriteFile(path, got, 0o644); err != nil {
@@ -44,6 +47,7 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 				want = bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))
+				got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
 				if diff := cmp.Diff(string(want), string(got)); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", path, diff)
 				}

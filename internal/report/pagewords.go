@@ -4,11 +4,11 @@ package report
 type pageWords struct {
 	Report, Search, Sort, Matches                        string // Matches: how many lines a search leaves
 	Sandbox, Loopback, Trial                             string // what a run is marked with
-	Verdict, Counts, Of, Requests                        string
+	Verdict, Counts, Requests                            string
 	LookFor, LookForHow                                  string
 	Account, Address, Title, Sent, Between               string
 	Attention, AttentionHow, None                        string
-	More, MoreOf                                         string // how many are not listed; of which outcome
+	MoreOf                                               string // how many of an outcome are not listed
 	Row, Who, Outcome, Reason, Attempts                  string
 	When, Delivery, Status, NoStatus                     string
 	AndMore                                              string // how many others a request covers
@@ -28,18 +28,19 @@ type pageWords struct {
 	PaceHow, Next, Halved, HalvedHow                     string
 	Plan, Planner, Commit, NoCommit, Records, RecordsHow string
 	Made, Files, FilesHow                                string
+	State, Reports, NoReports                            string
+	OlderRuns, UnreadReports, LastRuns                   string
 	Related, Follows, Followed                           string
-	Recipients, Masked                                   string
 }
 
 var englishPage = pageWords{
 	Report: "Report", Search: "Search these", Sort: "Sort by", Matches: "%d of %d shown",
 	Sandbox: "Sandbox", Loopback: "Loopback", Trial: "Trial",
-	Verdict: "Verdict", Counts: "Numbers", Of: "of", Requests: "requests",
+	Verdict: "Verdict", Counts: "Numbers", Requests: "requests",
 	LookFor: "What to look for at the platform", LookForHow: "The answers to %s were lost. Look for them in the platform's own console, then settle each with `campaign resolve`.",
 	Account: "Account", Address: "Address", Title: "Title or name", Sent: "Sent", Between: "between %s and %s, by this machine's clock",
 	Attention: "Who needs attention", AttentionHow: "Recipients that the platform did not certainly take on, in the order of the list. Ids are masked; every id in full stands in `recipients.ndjson`.",
-	None: "Nobody.", More: "and %s more", MoreOf: "%s %s: %s listed, and %s more in `recipients.ndjson`",
+	None: "Nobody.", MoreOf: "%s %s: %s listed, and %s more in `recipients.ndjson`",
 	Row: "Row", Who: "Recipient", Outcome: "Outcome", Reason: "Reason", Attempts: "Attempts",
 	When: "When", Delivery: "Delivery", Status: "HTTP status", NoStatus: "none",
 	AndMore: "and %s more",
@@ -60,17 +61,18 @@ var englishPage = pageWords{
 	Records: "Digest of the records", RecordsHow: "`campaign verify` holds this report against the ledger.",
 	Made: "Made", Files: "Beside this page", FilesHow: "`report.json` (all numbers), `report.md`, `recipients.ndjson` (every recipient, ids in full)",
 	Related: "Related runs", Follows: "This run follows up", Followed: "Followed up by",
-	Recipients: "recipients", Masked: "masked",
+	State: "State", Reports: "Reports", NoReports: "No reports yet.", OlderRuns: "%s older runs are not listed.",
+	UnreadReports: "%s reports could not be read.", LastRuns: "Outcomes of the last %s runs, the oldest first",
 }
 
 var chinesePage = pageWords{
 	Report: "报告", Search: "在下表中查找", Sort: "排序：", Matches: "显示 %d / %d 行",
 	Sandbox: "沙箱", Loopback: "本机", Trial: "试发",
-	Verdict: "结论", Counts: "数量", Of: "/", Requests: "请求",
+	Verdict: "结论", Counts: "数量", Requests: "请求",
 	LookFor: "到平台核实什么", LookForHow: "%s 的回应丢失。请在平台自己的管理界面中查找，然后用 `campaign resolve` 逐一核定。",
 	Account: "账号", Address: "地址", Title: "标题或名称", Sent: "发送时间", Between: "%s 至 %s，以本机时钟为准",
 	Attention: "需要关注的接收人", AttentionHow: "平台未确定受理的接收人，按名单顺序排列。标识已遮盖；完整标识在 `recipients.ndjson` 中。",
-	None: "没有。", More: "另有 %s 个", MoreOf: "%[2]s %[1]s 个：已列出 %[3]s 个，另有 %[4]s 个在 `recipients.ndjson` 中",
+	None: "没有。", MoreOf: "%[2]s %[1]s 个：已列出 %[3]s 个，另有 %[4]s 个在 `recipients.ndjson` 中",
 	Row: "行", Who: "接收人", Outcome: "结果", Reason: "原因", Attempts: "尝试次数",
 	When: "时间", Delivery: "请求", Status: "HTTP 状态", NoStatus: "无",
 	AndMore: "另有 %s 个",
@@ -91,5 +93,6 @@ var chinesePage = pageWords{
 	Records: "记录摘要", RecordsHow: "`campaign verify` 可将本报告与台账核对。",
 	Made: "生成", Files: "同目录文件", FilesHow: "`report.json`（全部数字）、`report.md`、`recipients.ndjson`（每个接收人，标识完整）",
 	Related: "相关的执行", Follows: "本次跟进", Followed: "由其跟进",
-	Recipients: "接收人", Masked: "已遮盖",
+	State: "状态", Reports: "报告一览", NoReports: "还没有报告。", OlderRuns: "另有 %s 次较早的执行未列出。",
+	UnreadReports: "%s 份报告无法读取。", LastRuns: "最近 %s 次执行的结果，从早到晚",
 }

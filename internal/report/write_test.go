@@ -318,7 +318,7 @@ func TestFolderNamesDiffer(t *testing.T) {
 
 func TestPrintFails(t *testing.T) {
 	m := goldenRuns()["good"]
-	for _, f := range Formats {
+	for _, f := range slices.Concat(Formats, Extra) {
 		if _, err := Print(full{}, f.Name, m.run, m.facts, m.results()); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("%s to a full disk: %v", f.Name, err)
 		}
