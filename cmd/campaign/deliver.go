@@ -41,6 +41,9 @@ func (s *sender) carryOut(ctx context.Context, t *todo) (int, error) {
 			return exitCode(err), err
 		}
 	}
+	if err := s.linkFollowUp(ctx, t.run); err != nil {
+		return exitCode(err), err
+	}
 	// What is sent is rendered from what the ledger holds, also the first time:
 	// there is one way to send, and a resumed run takes it too.
 	frozen, j, err := s.thaw(ctx, s.ledger, t.run)

@@ -85,6 +85,9 @@ func history(led ledger.Reader, run campaign.Run, j *job, f report.Facts) (repor
 		return f, stateError(err)
 	}
 	f.Notes, f.Commit = notes, commitFrom(notes)
+	if f.Related, err = relatedRuns(context.Background(), led, notes); err != nil {
+		return f, err
+	}
 	return pageFacts(led, run, j, f)
 }
 

@@ -24,11 +24,15 @@ func newRun(a *app) *cobra.Command {
 campaign that is done is left alone, an interrupted one goes on where it stood, and nobody gets a message twice.
 
 On a terminal it asks for the number of recipients; elsewhere it needs --yes. A run that waits for a person between two stages is left
-alone: campaign resume lets it go on.`,
+alone: campaign resume lets it go on.
+
+--only OUTCOMES --of RUN makes a run of its own for exactly those recipients of an earlier run that have these outcomes (accepted, rejected,
+unknown) or were left out for these reasons (cancelled, expired). It is recorded in both runs, and given again it is the same run.`,
 		Example: `  campaign run census-supplement.yaml
   campaign run --sandbox                     # every campaign, to the built-in upstream
   campaign run census.yaml --to u-1,u-2      # a trial to two people; uses nothing up
   campaign run --profile production census.yaml --yes
+  campaign run census.yaml --only rejected,cancelled --of 5rrc2ktn5n77
   campaign run census.yaml --yes --wait --wait-for-window 2h`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
@@ -52,6 +56,8 @@ alone: campaign resume lets it go on.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.occurrence, "occurrence", "", "a label: the campaign goes out once for each")
 	flags.StringSliceVar(&f.to, "to", nil, "a trial to these recipients only; uses nothing up")
+	flags.StringSliceVar(&f.only, "only", nil, "a follow-up for these recipients of an earlier run (--of), for example rejected,cancelled")
+	flags.StringVar(&f.of, "of", "", "the earlier run of a follow-up (--only)")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "send to the built-in upstream instead, with a state of its own")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would be sent (as campaign plan)")
 	flags.StringVar(&f.format, "format", "text", "text, or json: one document at the end, everything for people goes to stderr")
@@ -98,6 +104,12 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 	o := s.flags.occasion()
 	if s.standIn != nil {
 		o.endpoint = s.standIn.URL()
+	}
+	if s.flags.followUp.asked() {
+		var err error
+		if o, err = s.follow(ctx, o, files); err != nil {
+			return err
+		}
 	}
 	jobs, err := s.prepare(ctx, files, o)
 	if err != nil {

@@ -28,6 +28,7 @@ type runFlags struct {
 	wait       bool          // for another process that holds the run
 	confirmed  bool          // a person lets the run go past the stage that waits (resume)
 	format     string
+	followUp
 }
 
 // maxWait is how long an invocation waits for the window by default.
@@ -58,6 +59,10 @@ func (f *runFlags) check(cmd *cobra.Command) error {
 		return fail(exitUsage, "--occurrence is empty: give a label, or leave it out")
 	case diagnostics.Inert(f.occurrence) != f.occurrence || len(f.occurrence) > maxLabel:
 		return fail(exitUsage, "--occurrence: a label is one line of text, %d bytes at most", maxLabel)
+	case f.followUp.asked() && f.dryRun:
+		return fail(exitUsage, "--only is not for a dry run: `campaign report RUN --format recipients --outcome …` lists whom it is about")
+	case f.followUp.check(f.to) != nil:
+		return f.followUp.check(f.to)
 	case f.window < 0 || f.upstream < 0:
 		return fail(exitUsage, "a time to wait is not negative")
 	case given("limit") && f.limit < 1:

@@ -82,6 +82,8 @@ const (
 	NoteEnded     = "ended"     // an invocation ended; Text: why
 	NoteCancelled = "cancelled" // Text: the reason
 	NoteStage     = "stage"     // a stage was passed; Text: its number (from 1), then ": " and what let it pass
+	NoteFollows   = "follows"   // this run follows another up; Text: that run, then ": " and whom of it
+	NoteFollowed  = "followed"  // another run follows this one up; Text: that run, then ": " and whom of this one
 	NoteResolved  = "resolved"  // a person settled unknown deliveries; Text: how many, as what, why
 )
 

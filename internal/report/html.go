@@ -454,6 +454,9 @@ func (p *htmlPage) about() []fact {
 	if r.Splits.Requests > 0 {
 		say(p.t.Halved, fmt.Sprintf(p.t.HalvedHow, number(r.Splits.Requests), number(r.Splits.Leaves)))
 	}
+	for _, related := range r.Related {
+		all = append(all, p.related(related))
+	}
 	code(p.t.Plan, fmt.Sprintf("%s, %s %d", r.Run.PlanDigest, p.t.Planner, r.Run.Planner))
 	if r.Tool.Commit == "" {
 		say(p.t.Commit, p.t.NoCommit)

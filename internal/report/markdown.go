@@ -145,6 +145,7 @@ func (p *page) about() {
 	if !r.Invocation.Began.IsZero() {
 		add("this invocation", clock(r.Invocation.Began)+" to "+clock(r.Invocation.Ended))
 	}
+	p.related(add)
 	add("plan", code(r.Run.PlanDigest)+fmt.Sprintf(", planner %d", r.Run.Planner))
 	if r.Tool.Commit != "" {
 		add("commit of the project", code(r.Tool.Commit))

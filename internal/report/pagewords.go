@@ -30,7 +30,7 @@ type pageWords struct {
 	Made, Files, FilesHow                                string
 	State, Reports, NoReports                            string
 	OlderRuns, UnreadReports, LastRuns                   string
-	Related, Follows, Followed                           string
+	Follows, Followed                                    string
 }
 
 var englishPage = pageWords{
@@ -60,7 +60,7 @@ var englishPage = pageWords{
 	Plan: "Plan digest", Planner: "planner", Commit: "Commit of the project", NoCommit: "not known: the folder was no checkout",
 	Records: "Digest of the records", RecordsHow: "`campaign verify` holds this report against the ledger.",
 	Made: "Made", Files: "Beside this page", FilesHow: "`report.json` (all numbers), `report.md`, `recipients.ndjson` (every recipient, ids in full)",
-	Related: "Related runs", Follows: "This run follows up", Followed: "Followed up by",
+	Follows: "This run follows up", Followed: "Followed up by",
 	State: "State", Reports: "Reports", NoReports: "No reports yet.", OlderRuns: "%s older runs are not listed.",
 	UnreadReports: "%s reports could not be read.", LastRuns: "Outcomes of the last %s runs, the oldest first",
 }
@@ -92,7 +92,7 @@ var chinesePage = pageWords{
 	Plan: "计划摘要", Planner: "计划器", Commit: "项目提交", NoCommit: "不详：目录不是检出的仓库",
 	Records: "记录摘要", RecordsHow: "`campaign verify` 可将本报告与台账核对。",
 	Made: "生成", Files: "同目录文件", FilesHow: "`report.json`（全部数字）、`report.md`、`recipients.ndjson`（每个接收人，标识完整）",
-	Related: "相关的执行", Follows: "本次跟进", Followed: "由其跟进",
+	Follows: "本次跟进", Followed: "由其跟进",
 	State: "状态", Reports: "报告一览", NoReports: "还没有报告。", OlderRuns: "另有 %s 次较早的执行未列出。",
 	UnreadReports: "%s 份报告无法读取。", LastRuns: "最近 %s 次执行的结果，从早到晚",
 }

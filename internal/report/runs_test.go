@@ -260,6 +260,9 @@ func goldenRuns() map[string]*made {
 		delivery(1, lost("reset: the connection ended", 0.5)).seal()
 	cancelled.run.State, cancelled.run.Reason = campaign.Cancelled, "wrong <b>text</b> | `x`"
 	cancelled.facts.Invocation = Invocation{}
+	cancelled.facts.Related = []Related{
+		{Run: "aaaabbbbcccc", Campaign: "clean <up> 100%", Follows: true, Which: "rejected"}, {Run: "ddddeeeeffff", Which: "cancelled,rejected"},
+	}
 
 	split := newMade().block().
 		delivery(8, part(0, 4, accepted("1001", 1)), part(4, 5, refused("refused: 参数错误", 2)), part(5, 6, accepted("1003", 3)), part(6, 8, accepted("1004", 4))).
