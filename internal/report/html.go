@@ -115,6 +115,7 @@ type view struct {
 	Sources               []Source
 	History               htmlTable
 	About                 []fact
+	Stamp                 string
 	Made                  string
 }
 
@@ -163,7 +164,7 @@ func (p *htmlPage) view() view {
 		Stages: p.stages(), Reasons: p.reasons(), Time: p.time(),
 		Retries: p.retries(), Slowest: p.slowest(),
 		Failed: p.listing(p.t.Failed, r.Rejected), FailedMore: p.listingMore(r.Rejected),
-		Sources: p.sources(), History: p.history(), About: p.about(),
+		Sources: p.sources(), History: p.history(), About: p.about(), Stamp: stampOf(r),
 	}
 	v.Made = p.t.Made + p.w.colon + clock(r.Generated) + p.w.comma + r.Tool.Name + " " + inert(r.Tool.Version)
 	return v
