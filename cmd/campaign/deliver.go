@@ -215,7 +215,7 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 	if s.standIn == nil { // which keeps all that it received in this process
 		defer boundMemory(t.run.Totals.Requests, j.declared.Limits.Concurrency)()
 	}
-	watch := s.watch(t.run, j.spec.Zone)
+	watch := s.watch(t, j)
 	began := time.Now()
 	limit := s.flags.limit
 	if limit > 0 {

@@ -69,8 +69,11 @@ func (a *app) logger() *slog.Logger {
 
 // terminal reports whether a stream is a person's terminal.
 func terminal(stream any) bool {
-	if o, ok := stream.(*output); ok {
-		stream = o.w
+	switch s := stream.(type) {
+	case *output:
+		stream = s.w
+	case *screen:
+		stream = s.w
 	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

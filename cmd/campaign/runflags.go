@@ -28,6 +28,7 @@ type runFlags struct {
 	wait       bool          // for another process that holds the run
 	confirmed  bool          // a person lets the run go past the stage that waits (resume)
 	format     string
+	progress   string // how it is shown that the run goes on
 	followUp
 }
 
@@ -40,6 +41,8 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.DurationVar(&f.upstream, "wait-for-upstream", 0, "how long to wait for an upstream in trouble before giving up")
 	flags.DurationVar(&f.window, "wait-for-window", maxWait, "how long to wait for the delivery window to open, or for as long as the upstream asks, before giving up")
+	flags.StringVar(&f.progress, "progress", progressAuto,
+		"how it is shown that the run goes on, on stderr: "+strings.Join(progressModes, ", ")+"; auto: a live block on a terminal, else a line every few seconds; json: lines that begin with {")
 	addWait(flags, &f.wait)
 }
 
@@ -59,6 +62,8 @@ func (f *runFlags) check(cmd *cobra.Command) error {
 		return fail(exitUsage, "--occurrence is empty: give a label, or leave it out")
 	case diagnostics.Inert(f.occurrence) != f.occurrence || len(f.occurrence) > maxLabel:
 		return fail(exitUsage, "--occurrence: a label is one line of text, %d bytes at most", maxLabel)
+	case given("progress") && !slices.Contains(progressModes, f.progress):
+		return fail(exitUsage, "--progress %s: there are %s", f.progress, strings.Join(progressModes, ", "))
 	case f.followUp.asked() && f.dryRun:
 		return fail(exitUsage, "--only is not for a dry run: `campaign report RUN --format recipients --outcome …` lists whom it is about")
 	case f.followUp.check(f.to) != nil:
