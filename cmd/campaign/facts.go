@@ -22,11 +22,27 @@ func (p *project) facts(ctx context.Context, led ledger.Reader, run campaign.Run
 	if err != nil {
 		var e *exit
 		if errors.As(err, &e) && e.code == exitGuard {
-			return history(led, run, nil, report.Facts{Version: version(), Generated: time.Now(), Warnings: []string{err.Error()}})
+			return p.bareFacts(ctx, led, run, err)
 		}
 		return report.Facts{}, err
 	}
 	return frozen.factsOf(led, run, j)
+}
+
+// bareFacts are the facts of a run that cannot be rendered again, and why.
+func (p *project) bareFacts(ctx context.Context, led ledger.Reader, run campaign.Run, why error) (report.Facts, error) {
+	notes, err := led.Notes(ctx, run.ID)
+	if err != nil {
+		return report.Facts{}, stateError(err)
+	}
+	f := report.Facts{
+		Version: version(), Generated: time.Now(), Location: p.decl.Location, Warnings: []string{why.Error()},
+		Sandbox: run.Profile == sandboxProfile, Groups: toGroups(run.Channel),
+	}
+	if purgedFrom(notes) != "" {
+		f.Warnings = []string{"people's data of this run were deleted (campaign purge): ids and what the platform said are not known any more"}
+	}
+	return history(led, run, nil, f)
 }
 
 // timeout of one request is the shorter of the campaign's and the account's.

@@ -45,7 +45,7 @@ became of every recipient. Files are the interface: commit them, review them, ru
 		newInit(a), newNew(a),
 		newValidate(a), newPlan(a),
 		newRun(a), newResume(a), newStop(a), newCancel(a), newResolve(a),
-		newRuns(a), newShow(a), newReport(a), newVerify(a), newExplain(a), newEvidence(a),
+		newRuns(a), newShow(a), newReport(a), newVerify(a), newPurge(a), newExplain(a), newEvidence(a),
 		newTargets(a), newGroups(a), newState(a),
 		newSandbox(a), newSchema(a), newVersion(a),
 	)

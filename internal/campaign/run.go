@@ -84,6 +84,7 @@ const (
 	NoteStage     = "stage"     // a stage was passed; Text: its number (from 1), then ": " and what let it pass
 	NoteFollows   = "follows"   // this run follows another up; Text: that run, then ": " and whom of it
 	NoteFollowed  = "followed"  // another run follows this one up; Text: that run, then ": " and whom of this one
+	NotePurged    = "purged"    // people's data were deleted; Text: the digest of the records before, then ": " and why
 	NoteResolved  = "resolved"  // a person settled unknown deliveries; Text: how many, as what, why
 )
 

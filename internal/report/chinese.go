@@ -54,7 +54,7 @@ var chinese = &words{
 	notes: map[string]string{
 		campaign.NoteOpened: "完成计划", campaign.NotePlanned: "计划依据", campaign.NoteClaimed: "开始执行", campaign.NoteEnded: "结束执行",
 		campaign.NoteCancelled: "取消", campaign.NoteStage: "通过阶段", campaign.NoteResolved: "由人核定",
-		campaign.NoteFollows: "跟进", campaign.NoteFollowed: "由其跟进",
+		campaign.NoteFollows: "跟进", campaign.NoteFollowed: "由其跟进", campaign.NotePurged: "删除个人信息",
 	},
 	recipient: [2]string{"接收人", "接收人"},
 	group:     [2]string{"用户组", "用户组"},

@@ -74,7 +74,7 @@ func lastEnd(notes []campaign.Note) (ended *campaign.Note, reopened bool) {
 			return &notes[i], reopened
 		case campaign.NoteResolved:
 			word, reopened = true, true
-		case campaign.NoteCancelled, campaign.NoteFollowed, campaign.NoteFollows:
+		case campaign.NoteCancelled, campaign.NoteFollowed, campaign.NoteFollows, campaign.NotePurged:
 			word = true
 		case campaign.NoteClaimed:
 			if !word {

@@ -88,7 +88,7 @@ var english = &words{
 	notes: map[string]string{
 		campaign.NoteOpened: "planned", campaign.NotePlanned: "planned from", campaign.NoteClaimed: "taken up", campaign.NoteEnded: "ended",
 		campaign.NoteCancelled: "cancelled", campaign.NoteStage: "stage passed", campaign.NoteResolved: "resolved by a person",
-		campaign.NoteFollows: "follows up", campaign.NoteFollowed: "followed up by",
+		campaign.NoteFollows: "follows up", campaign.NoteFollowed: "followed up by", campaign.NotePurged: "people's data deleted",
 	},
 	outcome: map[campaign.Outcome]string{
 		campaign.Accepted: "accepted", campaign.Rejected: "rejected", campaign.Unknown: "unknown", campaign.Deferred: "deferred",
