@@ -282,7 +282,7 @@ func (s *sender) writeReport(t *todo, facts report.Facts) (report.Report, error)
 	if err != nil {
 		return r, reportError(err)
 	}
-	if err := report.WriteIndex(root, facts.Language, facts.Generated); err != nil {
+	if err := report.WriteIndex(root, facts.Language, r.Generated); err != nil {
 		fmt.Fprintf(s.stderr, "%sthe list of reports is not up to date: %v\n", s.tag(), err)
 	}
 	t.run, t.counts.Report, t.report = run, r, filepath.Join(report.Dir(root, run), "report.md")

@@ -53,7 +53,7 @@ func sentSources(inputs []campaign.Input, j *job) []report.Source {
 		case in.Path == j.campaign.File:
 			s := report.Source{Path: in.Path, Text: string(in.Data)}
 			if j.campaign.Recipients.List != nil {
-				s.Text, s.Note = withoutRecipients(s.Text)
+				s.Text, s.Hidden = withoutRecipients(s.Text), true
 			}
 			out = append([]report.Source{s}, out...)
 		case content:
@@ -63,12 +63,10 @@ func sentSources(inputs []campaign.Input, j *job) []report.Source {
 	return out
 }
 
-const recipientsHidden = "the recipients that stand in this file are not shown"
-
 // withoutRecipients takes the mapping `recipients` out of a campaign file: its line,
 // and what follows up to the next key. A file that is not written that way is not
 // shown at all.
-func withoutRecipients(file string) (text, note string) {
+func withoutRecipients(file string) string {
 	var b strings.Builder
 	inside, found := false, false
 	for line := range strings.Lines(file) {
@@ -85,7 +83,7 @@ func withoutRecipients(file string) (text, note string) {
 		}
 	}
 	if !found {
-		return "", recipientsHidden
+		return ""
 	}
-	return b.String(), recipientsHidden
+	return b.String()
 }

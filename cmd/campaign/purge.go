@@ -91,7 +91,7 @@ func (a *app) purge(ctx context.Context, before time.Time, why string, yes bool)
 	case !yes:
 		fmt.Fprintf(a.stderr, "nothing was deleted: %s would be purged; --yes does it\n", count(done, "run"))
 	case done > 0:
-		if err := report.WriteIndex(filepath.Join(p.data, "reports"), language(), time.Now()); err != nil {
+		if err := report.WriteIndex(filepath.Join(p.data, "reports"), language(), time.Now().In(p.decl.Location)); err != nil {
 			return fail(exitState, "%w", err)
 		}
 	}

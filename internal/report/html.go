@@ -112,7 +112,7 @@ type view struct {
 	Retries               string
 	Slowest, Failed       htmlTable
 	FailedMore            string
-	Sources               []Source
+	Sources               []sourceView
 	History               htmlTable
 	About                 []fact
 	Stamp                 string
@@ -143,6 +143,9 @@ type cell struct {
 	Text, Class, Link string
 	Code, Head        bool
 }
+
+// sourceView is a text that was sent, and why not all of it is shown.
+type sourceView struct{ Path, Text, Note string }
 
 // lookFor helps to find unknown requests in the upstream's own console.
 type lookFor struct {
@@ -333,7 +336,7 @@ func (p *htmlPage) attentionMore() []string {
 }
 
 func (p *htmlPage) stages() htmlTable {
-	names := []string{p.t.Stage, ""}
+	names := []string{p.t.Stage, p.t.What}
 	for _, o := range campaign.Outcomes {
 		names = append(names, p.w.outcome[o]+":")
 	}
@@ -477,17 +480,21 @@ const (
 	maxSources = 256 << 10
 )
 
-func (p *htmlPage) sources() []Source {
-	var out []Source
+func (p *htmlPage) sources() []sourceView {
+	var out []sourceView
 	left := maxSources
 	for _, s := range p.facts.Sources {
 		limit := min(maxSource, left)
-		text, note := shown(s.Text, limit), s.Note
-		if len(s.Text) > limit && note == "" {
-			note = p.t.Cut
+		text := shown(s.Text, limit)
+		var notes []string
+		if s.Hidden {
+			notes = append(notes, p.t.Hidden)
+		}
+		if len(s.Text) > limit {
+			notes = append(notes, p.t.Cut)
 		}
 		left -= len(text)
-		out = append(out, Source{Path: inert(s.Path), Text: text, Note: inert(note)})
+		out = append(out, sourceView{inert(s.Path), text, strings.Join(notes, " ")})
 	}
 	return out
 }

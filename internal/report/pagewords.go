@@ -20,7 +20,7 @@ type pageWords struct {
 	RateLabel, LatencyLabel                              string // what a chart shows, for who cannot see it
 	Failed, FailedHow, Retries, RetriesHow               string
 	NoRetries, Slowest, SlowestHow, Took                 string
-	Sources, SourcesHow, Cut                             string
+	Sources, SourcesHow, Cut, Hidden                     string
 	Warnings, History, Omitted                           string
 	What, Text, By                                       string
 	About, Run, Profile, Occurrence                      string
@@ -52,7 +52,7 @@ var englishPage = pageWords{
 	RateLabel: "Requests a second over time, at most %s, from %s to %s", LatencyLabel: "Seconds an attempt took over time, at most %s: median and 95 of 100",
 	Failed: "Rejected requests", FailedHow: "The first %s of %s.", Retries: "Retries", RetriesHow: "%s beyond the first of each: %s were tried more than once, the most tried one %s times.",
 	NoRetries: "No request was tried more than once.", Slowest: "Slowest attempts", SlowestHow: "Waiting for the account's limits is part of it.", Took: "Took",
-	Sources: "Campaign file and content as sent", SourcesHow: "As they were when the run began; edits made since change nothing of it.", Cut: "Only the beginning is shown.",
+	Sources: "Campaign file and content as sent", SourcesHow: "As they were when the run began; edits made since change nothing of it.", Cut: "Only the beginning is shown.", Hidden: "The recipients that stand in this file are not shown.",
 	Warnings: "Warnings", History: "History", Omitted: "%s more", What: "What", Text: "More", By: "By",
 	About: "This run", Run: "Run", Profile: "Profile", Occurrence: "Occurrence", File: "Campaign file", Channel: "Channel", Began: "Began",
 	Answered: "First and last answer", Pace: "Pace", PaceHow: "%s attempts in %s, %s requests a second, pauses included", Next: "Next attempt, not before",
@@ -69,7 +69,7 @@ var chinesePage = pageWords{
 	Report: "报告", Search: "在下表中查找", Sort: "排序：", Matches: "显示 %d / %d 行",
 	Sandbox: "沙箱", Loopback: "本机", Trial: "试发",
 	Verdict: "结论", Counts: "数量", Requests: "请求",
-	LookFor: "到平台核实什么", LookForHow: "%s 的回应丢失。请在平台自己的管理界面中查找，然后用 `campaign resolve` 逐一核定。",
+	LookFor: "到平台核实什么", LookForHow: "%s的回应丢失。请在平台自己的管理界面中查找，然后用 `campaign resolve` 逐一核定。",
 	Account: "账号", Address: "地址", Title: "标题或名称", Sent: "发送时间", Between: "%s 至 %s，以本机时钟为准",
 	Attention: "需要关注的接收人", AttentionHow: "平台未确定受理的接收人，按名单顺序排列。标识已遮盖；完整标识在 `recipients.ndjson` 中。",
 	None: "没有。", MoreOf: "%[2]s %[1]s 个：已列出 %[3]s 个，另有 %[4]s 个在 `recipients.ndjson` 中",
@@ -84,7 +84,7 @@ var chinesePage = pageWords{
 	RateLabel: "每秒请求数随时间的变化，最高 %s，从 %s 到 %s", LatencyLabel: "每次尝试所用秒数随时间的变化，最高 %s：中位数与 95/100",
 	Failed: "被拒绝的请求", FailedHow: "共 %[2]s 个，列出前 %[1]s 个。", Retries: "重试", RetriesHow: "首次之外共 %s 次：%s 个请求尝试了多次，最多的一个 %s 次。",
 	NoRetries: "没有请求尝试过多次。", Slowest: "最慢的尝试", SlowestHow: "包括等待账号限额的时间。", Took: "用时",
-	Sources: "发送时的活动文件与内容", SourcesHow: "为本次执行开始时的内容；此后的修改不影响本次执行。", Cut: "只显示开头。",
+	Sources: "发送时的活动文件与内容", SourcesHow: "为本次执行开始时的内容；此后的修改不影响本次执行。", Cut: "只显示开头。", Hidden: "文件中的接收人名单未显示。",
 	Warnings: "警告", History: "经过", Omitted: "另有 %s 条", What: "事项", Text: "说明", By: "执行者",
 	About: "本次执行", Run: "执行编号", Profile: "环境", Occurrence: "场次", File: "活动文件", Channel: "渠道", Began: "开始",
 	Answered: "首次与最后回应", Pace: "速度", PaceHow: "%s 次尝试，历时 %s，每秒 %s 个请求（含停顿）", Next: "下次尝试不早于",

@@ -86,7 +86,7 @@ type Facts struct {
 // Source is a text that a run was made from.
 type Source struct {
 	Path, Text string
-	Note       string // why some of it is not shown; empty: all of it is
+	Hidden     bool // recipients that stand in it were taken out
 }
 
 // Invocation is the process that the report is made at the end of. It is zero

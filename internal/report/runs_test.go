@@ -241,7 +241,7 @@ func goldenRuns() map[string]*made {
 		campaign.Exchange{Part: campaign.Part{Seq: 4}, Began: at(10), Ended: at(40), Outcome: campaign.Unknown},
 	)
 	mixed.facts.Sources = []Source{
-		{Path: "census-supplement.yaml", Text: "version: 1\nname: census-supplement\n", Note: "the recipients of the list are not shown"},
+		{Path: "census-supplement.yaml", Text: "version: 1\nname: census-supplement\n", Hidden: true},
 		{Path: "content/census.html", Text: "<p>各单位：</p>\n"},
 	}
 	mixed.facts.Warnings = []string{"exclusion recipients/old.csv matched nobody"}
