@@ -254,7 +254,9 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 	if reportErr != nil {
 		return worst(code, exitCode(reportErr)), errors.Join(err, reportErr)
 	}
-	return worst(code, codeOf(reported)), err
+	code = worst(code, codeOf(reported))
+	s.notifyEnded(t.run, reported, code)
+	return code, err
 }
 
 // stageWaits says which stage waits for a person, and how it went.
