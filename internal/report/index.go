@@ -97,7 +97,7 @@ func storeIndex(d disk, root string, page []byte) error {
 
 // indexed is what the index needs of a report.
 type indexed struct {
-	dir        string
+	dir, page  string // page: the file for people
 	State      State           `json:"state"`
 	Run        Run             `json:"run"`
 	Recipients campaign.Counts `json:"recipients"`
@@ -122,6 +122,10 @@ func readIndexed(root string, files map[string]time.Time) (all []indexed, unread
 		if err != nil || one.State == "" {
 			unread++
 			continue
+		}
+		one.page = "report.html"
+		if _, err := os.Stat(filepath.Join(filepath.Dir(file), one.page)); err != nil { // of an earlier version
+			one.page = "report.md"
 		}
 		all = append(all, one)
 	}
@@ -216,7 +220,7 @@ func (r indexed) link() string {
 	for part := range strings.SplitSeq(r.dir, "/") {
 		parts = append(parts, url.PathEscape(part))
 	}
-	return "./" + strings.Join(append(parts, "report.html"), "/")
+	return "./" + strings.Join(append(parts, r.page), "/")
 }
 
 // maxIndexBars is how many runs of a campaign are drawn, the newest.

@@ -138,7 +138,7 @@ func TestWriteIndexIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := index(t, root)
-	if strings.Count(got, "report.html\">") != maxIndexed || !strings.Contains(got, "5 older runs are not listed") || len(got) > 2<<20 {
+	if strings.Count(got, "report.md\">") != maxIndexed || !strings.Contains(got, "5 older runs are not listed") || len(got) > 2<<20 {
 		t.Errorf("%d bytes", len(got))
 	}
 }
