@@ -192,6 +192,7 @@ func (w *watch) watch(interval time.Duration, end func()) {
 	defer deaf()
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
+	w.statusOf(time.Now(), nil) // rates are from here on
 	for {
 		show := w.show
 		select {

@@ -97,7 +97,7 @@ func storeIndex(d disk, root string, page []byte) error {
 
 // indexed is what the index needs of a report.
 type indexed struct {
-	dir, page  string // page: the file for people
+	dir, page  string          // page: the file for people
 	State      State           `json:"state"`
 	Run        Run             `json:"run"`
 	Recipients campaign.Counts `json:"recipients"`
