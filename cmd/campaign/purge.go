@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -105,7 +106,10 @@ func (a *app) purgeRun(ctx context.Context, p *project, led *sqlite.Ledger, run 
 	if err != nil {
 		return false, stateError(err)
 	}
-	if purgedFrom(notes) != "" || lastActive(run, notes).After(before) {
+	if purged := purgedFrom(notes); purged != "" {
+		return false, purgeReport(ctx, p, led, run, purged)
+	}
+	if lastActive(run, notes).After(before) {
 		return false, nil
 	}
 	if run.State == campaign.Planning {
@@ -138,15 +142,35 @@ func (a *app) purgeRun(ctx context.Context, p *project, led *sqlite.Ledger, run 
 	if err = errors.Join(err, led.Release(context.WithoutCancel(ctx), hold)); err != nil {
 		return false, stateError(err)
 	}
-	facts, err := p.facts(ctx, led, run)
-	if err != nil {
+	if err := writePurged(ctx, p, led, run); err != nil {
 		return false, err
-	}
-	if _, err := report.Write(filepath.Join(p.data, "reports"), run, facts, led.Results(ctx, run.ID)); err != nil {
-		return false, reportError(err)
 	}
 	fmt.Fprintf(a.stdout, "%s: purged, %s\n", name, count(r.Recipients.Planned, "recipient"))
 	return true, nil
+}
+
+// writePurged makes the report of a purged run again, so that it tells of nobody.
+func writePurged(ctx context.Context, p *project, led *sqlite.Ledger, run campaign.Run) error {
+	facts, err := p.facts(ctx, led, run)
+	if err != nil {
+		return err
+	}
+	_, err = report.Write(filepath.Join(p.data, "reports"), run, facts, led.Results(ctx, run.ID))
+	return reportError(err)
+}
+
+// purgeReport makes up for the report of a run whose purge ended before that was
+// written: it still is of the records before.
+func purgeReport(ctx context.Context, p *project, led *sqlite.Ledger, run campaign.Run, before string) error {
+	f, err := os.Open(filepath.Join(report.Dir(filepath.Join(p.data, "reports"), run), "report.json"))
+	if err != nil {
+		return nil // there is none that could tell of anybody
+	}
+	defer f.Close()
+	if stamp, err := report.ReadStamp(f); err == nil && stamp.Records != before {
+		return nil
+	}
+	return writePurged(ctx, p, led, run)
 }
 
 // lastActive is when the last thing happened in a run.
