@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"campaign/internal/campaign"
@@ -17,26 +18,33 @@ import (
 	"campaign/internal/targets"
 )
 
-// noticeTimeout bounds what one webhook may take, its answer included.
+// noticeTimeout bounds what webhooks may take, their answers included: a run that
+// was asked to stop stops.
 const noticeTimeout = 10 * time.Second
 
 // maxNoticeAnswer is how much of a webhook's answer is read, in bytes.
 const maxNoticeAnswer = 64 << 10
 
-// notifyEnded tells the project's webhooks how an invocation of a run ended. What goes
-// wrong is said and changes nothing.
+// notifyEnded tells the project's webhooks, all at once, how an invocation of a run
+// ended. What goes wrong is said and changes nothing.
 func (s *sender) notifyEnded(run campaign.Run, r report.Report, code int) {
 	n := campaign.Notice{
 		Event: campaign.NoticeEnded, At: r.Generated, Project: run.Project, Profile: run.Profile, Campaign: run.Campaign,
 		Occurrence: run.Occurrence.Label, Run: run.ID, State: string(r.State), ExitCode: code,
 		Text: run.Campaign + ": " + report.Verdict(r), Recipients: r.Recipients, Requests: r.Requests,
 	}
-	for _, hook := range s.decl.Notify {
-		ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout) // also after an interruption
-		if err := s.notify(ctx, hook, n); err != nil {
-			fmt.Fprintf(s.stderr, "%sthe webhook %s was not told: %v\n", s.tag(), hook.Name, err)
+	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout) // also after an interruption
+	defer cancel()
+	failed := make([]error, len(s.decl.Notify))
+	var all sync.WaitGroup
+	for i, hook := range s.decl.Notify {
+		all.Go(func() { failed[i] = s.notify(ctx, hook, n) })
+	}
+	all.Wait()
+	for i, err := range failed {
+		if err != nil {
+			fmt.Fprintf(s.stderr, "%sthe webhook %s was not told: %v\n", s.tag(), s.decl.Notify[i].Name, err)
 		}
-		cancel()
 	}
 }
 

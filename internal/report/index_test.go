@@ -50,7 +50,7 @@ func TestWriteIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for language, want := range map[string][]string{
-		"en": {"<html lang=\"en\">", "stopped", "complete", "1 reports could not be read", "2026-12", "100% &lt;b&gt;"},
+		"en": {"<html lang=\"en\">", "stopped", "complete", "Reports that could not be read: 1.", "2026-12", "100% &lt;b&gt;"},
 		"zh": {"<html lang=\"zh-CN\">", "已停止", "已完成", "1 份报告无法读取"},
 	} {
 		if err := WriteIndex(root, language, t0); err != nil {
@@ -138,7 +138,7 @@ func TestWriteIndexIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := index(t, root)
-	if strings.Count(got, "report.md\">") != maxIndexed || !strings.Contains(got, "5 older runs are not listed") || len(got) > 2<<20 {
+	if strings.Count(got, "report.md\">") != maxIndexed || !strings.Contains(got, "Older runs that are not listed: 5.") || len(got) > 2<<20 {
 		t.Errorf("%d bytes", len(got))
 	}
 }

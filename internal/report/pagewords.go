@@ -61,8 +61,8 @@ var englishPage = pageWords{
 	Records: "Digest of the records", RecordsHow: "`campaign verify` holds this report against the ledger.",
 	Made: "Made", Files: "Beside this page", FilesHow: "`report.json` (all numbers), `report.md`, `recipients.ndjson` (every recipient, ids in full)",
 	Follows: "This run follows up", Followed: "Followed up by",
-	State: "State", Reports: "Reports", NoReports: "No reports yet.", OlderRuns: "%s older runs are not listed.",
-	UnreadReports: "%s reports could not be read.", LastRuns: "Outcomes of the last %s runs, the oldest first",
+	State: "State", Reports: "Reports", NoReports: "No reports yet.", OlderRuns: "Older runs that are not listed: %s.",
+	UnreadReports: "Reports that could not be read: %s.", LastRuns: "Outcomes of the last %s runs, the oldest first",
 }
 
 var chinesePage = pageWords{
