@@ -51,6 +51,11 @@ var chinese = &words{
 		"the run is not open":                                         "本次执行不在可发送状态",
 		broughtBack:                                                   "人工核实后确认部分未知请求未被受理",
 	},
+	reasonsFrom: map[string]string{
+		"stage ":                               "阶段 %s 已结束，等待人工确认",
+		"the delivery window is closed until ": "不在发送时段内，下次开启：%s",
+		"the upstream asks to wait until ":     "平台要求等到 %s",
+	},
 	notes: map[string]string{
 		campaign.NoteOpened: "完成计划", campaign.NotePlanned: "计划依据", campaign.NoteClaimed: "开始执行", campaign.NoteEnded: "结束执行",
 		campaign.NoteCancelled: "取消", campaign.NoteStage: "通过阶段", campaign.NoteResolved: "由人核定",

@@ -111,6 +111,16 @@ func TestWordsAreComplete(t *testing.T) {
 			t.Errorf("%s: no Chinese for %q", word, stop.reason)
 		}
 	}
+	for reason, want := range map[string]string{
+		"stage 2 is settled and waits for a person":                      "阶段 2 已结束，等待人工确认",
+		"the delivery window is closed until 2026-12-02 08:30:00 +08:00": "不在发送时段内，下次开启：2026-12-02 08:30:00 +08:00",
+		"the upstream is not available: HTTP 503":                        "平台不可用：HTTP 503",
+		"three lost answers":                                             "three lost answers",
+	} {
+		if got := chinese.because(reason); got != want || english.because(reason) != reason {
+			t.Errorf("%q reads %q", reason, got)
+		}
+	}
 	if in("zh") != chinese || in("en") != english || in("") != english {
 		t.Error("a language has the words of another")
 	}
@@ -127,7 +137,7 @@ func keysOf[K comparable, V any](m map[K]V) iter.Seq[K] {
 }
 
 // optional are the maps that need no entry where the English word will do.
-var optional = []string{"codes", "reasons"}
+var optional = []string{"codes", "reasons", "reasonsFrom"}
 
 func complete(t *testing.T, at string, v, like reflect.Value) {
 	switch v.Kind() {

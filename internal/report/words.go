@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -20,6 +21,7 @@ type words struct {
 	outcome          map[campaign.Outcome]string // an outcome by itself
 	codes            map[string]string           // codes of reasons that are not clear by themselves
 	reasons          map[string]string           // why a run is in its state, by the English words; what is not here stays
+	reasonsFrom      map[string]string           // the same by how they begin: a format of what follows
 	notes            map[string]string           // kinds of notes
 	recipient, group [2]string                   // one, many
 	request          [2]string
@@ -165,6 +167,11 @@ func (w *words) because(reason string) string {
 	why, detail, found := strings.Cut(reason, ": ")
 	if known, ok := w.reasons[why]; ok && found {
 		return known + w.colon + detail
+	}
+	for begin, format := range w.reasonsFrom {
+		if rest, ok := strings.CutPrefix(reason, begin); ok {
+			return fmt.Sprintf(format, strings.TrimSuffix(rest, " is settled and waits for a person"))
+		}
 	}
 	return reason
 }
