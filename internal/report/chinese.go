@@ -52,7 +52,6 @@ var chinese = &words{
 		broughtBack:                                                   "人工核实后确认部分未知请求未被受理",
 	},
 	reasonsFrom: map[string]string{
-		"stage ":                               "阶段 %s 已结束，等待人工确认",
 		"the delivery window is closed until ": "不在发送时段内，下次开启：%s",
 		"the upstream asks to wait until ":     "平台要求等到 %s",
 	},
@@ -105,6 +104,8 @@ var chinese = &words{
 	withoutReason: "没有原因",
 	byResend:      "（`unknown: resend`）",
 	unlessFound:   "，除非人工核实并未受理",
+
+	stageSettled: "第 %s 阶段已结束，等待人工确认",
 
 	page: chinesePage,
 }

@@ -112,10 +112,10 @@ func TestWordsAreComplete(t *testing.T) {
 		}
 	}
 	for reason, want := range map[string]string{
-		"stage 2 is settled and waits for a person":                      "阶段 2 已结束，等待人工确认",
+		"stage 2 is settled and waits for a person":                      "第 2 阶段已结束，等待人工确认",
 		"the delivery window is closed until 2026-12-02 08:30:00 +08:00": "不在发送时段内，下次开启：2026-12-02 08:30:00 +08:00",
 		"the upstream is not available: HTTP 503":                        "平台不可用：HTTP 503",
-		"three lost answers":                                             "three lost answers",
+		"stage 1: 3 of 10 requests were rejected":                        "stage 1: 3 of 10 requests were rejected",
 	} {
 		if got := chinese.because(reason); got != want || english.because(reason) != reason {
 			t.Errorf("%q reads %q", reason, got)
@@ -137,7 +137,7 @@ func keysOf[K comparable, V any](m map[K]V) iter.Seq[K] {
 }
 
 // optional are the maps that need no entry where the English word will do.
-var optional = []string{"codes", "reasons", "reasonsFrom"}
+var optional = []string{"codes", "reasons", "reasonsFrom", "stageSettled"}
 
 func complete(t *testing.T, at string, v, like reflect.Value) {
 	switch v.Kind() {

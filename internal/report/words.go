@@ -63,6 +63,8 @@ type words struct {
 	byResend      string
 	unlessFound   string
 
+	stageSettled string // a number; empty: as the runner says it
+
 	page pageWords
 }
 
@@ -168,13 +170,19 @@ func (w *words) because(reason string) string {
 	if known, ok := w.reasons[why]; ok && found {
 		return known + w.colon + detail
 	}
+	if stage, ok := strings.CutSuffix(reason, stageSettled); ok && w.stageSettled != "" {
+		return fmt.Sprintf(w.stageSettled, strings.TrimPrefix(stage, "stage "))
+	}
 	for begin, format := range w.reasonsFrom {
 		if rest, ok := strings.CutPrefix(reason, begin); ok {
-			return fmt.Sprintf(format, strings.TrimSuffix(rest, " is settled and waits for a person"))
+			return fmt.Sprintf(format, rest)
 		}
 	}
 	return reason
 }
+
+// stageSettled ends the runner's words for a stage that waits.
+const stageSettled = " is settled and waits for a person"
 
 // code names the code of a reason.
 func (w *words) code(code string) string {
