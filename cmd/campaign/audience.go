@@ -23,6 +23,9 @@ func (s *sender) guardPast(ctx context.Context, t *todo) (stops bool, err error)
 	if t.known || s.flags.to != nil {
 		return false, nil
 	}
+	if s.flags.followUp.asked() { // for some of an earlier run, by a person's word; a cap counts it
+		return false, s.foreseeCap(ctx, t)
+	}
 	change, err := s.changeOf(ctx, t)
 	if err != nil {
 		return false, err
@@ -188,6 +191,13 @@ func previous(ctx context.Context, led ledger.Reader, run campaign.Run) (campaig
 		}
 		if found.ID == run.ID || found.State == campaign.Planning {
 			continue
+		}
+		notes, err := led.Notes(ctx, found.ID)
+		if err != nil {
+			return found, false, stateError(err)
+		}
+		if slices.ContainsFunc(notes, func(n campaign.Note) bool { return n.Kind == campaign.NoteFollows }) {
+			continue // for some of an earlier run only
 		}
 		reached, err := reachedAny(ctx, led, found.ID)
 		if err != nil || reached {

@@ -41,6 +41,9 @@ func (s *sender) carryOut(ctx context.Context, t *todo) (int, error) {
 			return exitCode(err), err
 		}
 	}
+	if err := s.linkFollowUp(ctx, t.run); err != nil {
+		return exitCode(err), err
+	}
 	// What is sent is rendered from what the ledger holds, also the first time:
 	// there is one way to send, and a resumed run takes it too.
 	frozen, j, err := s.thaw(ctx, s.ledger, t.run)
@@ -278,7 +281,7 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 		room = boundMemory(memoryOfRun(t.run.Totals.Requests, j.declared.Limits.Concurrency))
 		defer room.free()
 	}
-	watch := s.watch(t.run, j.spec.Zone)
+	watch := s.watch(t, j)
 	watch.also = s.crew.progress(t)
 	began := time.Now()
 	limit := s.flags.limit
@@ -320,7 +323,9 @@ func (s *sender) send(ctx context.Context, l *line, frozen *project, j *job, t *
 	if reportErr != nil {
 		return worst(code, exitCode(reportErr)), errors.Join(err, reportErr)
 	}
-	return worst(code, codeOf(reported)), err
+	code = worst(code, codeOf(reported))
+	s.notifyEnded(t.run, reported, code)
+	return code, err
 }
 
 // stageWaits says which stage waits for a person, and how it went.
@@ -347,6 +352,9 @@ func (s *sender) writeReport(t *todo, facts report.Facts) (report.Report, error)
 	r, err := report.Write(root, run, facts, s.ledger.Results(ctx, run.ID))
 	if err != nil {
 		return r, reportError(err)
+	}
+	if err := report.WriteIndex(root, facts.Language, r.Generated); err != nil {
+		fmt.Fprintf(s.stderr, "%sthe list of reports is not up to date: %v\n", s.tag(), err)
 	}
 	t.run, t.counts.Report, t.report = run, r, filepath.Join(report.Dir(root, run), "report.md")
 	fmt.Fprintf(s.stdout, "%s%s: %s\n%s  report: %s\n", s.tag(), run.Campaign, report.Verdict(r), s.tag(), t.report)

@@ -22,11 +22,27 @@ func (p *project) facts(ctx context.Context, led ledger.Reader, run campaign.Run
 	if err != nil {
 		var e *exit
 		if errors.As(err, &e) && e.code == exitGuard {
-			return history(led, run, report.Facts{Version: version(), Generated: time.Now(), Warnings: []string{err.Error()}})
+			return p.bareFacts(ctx, led, run, err)
 		}
 		return report.Facts{}, err
 	}
 	return frozen.factsOf(led, run, j)
+}
+
+// bareFacts are the facts of a run that cannot be rendered again, and why.
+func (p *project) bareFacts(ctx context.Context, led ledger.Reader, run campaign.Run, why error) (report.Facts, error) {
+	notes, err := led.Notes(ctx, run.ID)
+	if err != nil {
+		return report.Facts{}, stateError(err)
+	}
+	f := report.Facts{
+		Version: version(), Generated: time.Now(), Location: p.decl.Location, Warnings: []string{why.Error()},
+		Sandbox: run.Profile == sandboxProfile, Groups: toGroups(run.Channel),
+	}
+	if purgedFrom(notes) != "" {
+		f.Warnings = []string{"people's data of this run were deleted (campaign purge): ids and what the platform said are not known any more"}
+	}
+	return history(led, run, nil, f)
 }
 
 // timeout of one request is the shorter of the campaign's and the account's.
@@ -74,17 +90,21 @@ func (p *project) factsOf(led ledger.Reader, run campaign.Run, j *job) (report.F
 	for _, file := range idle {
 		f.Warnings = append(f.Warnings, file+" left nobody out: is it for this campaign, and does it name people the same way?")
 	}
-	return history(led, run, f)
+	return history(led, run, j, f)
 }
 
-// history adds what the run's own history says.
-func history(led ledger.Reader, run campaign.Run, f report.Facts) (report.Facts, error) {
+// history adds what the run's own history says, and what a page shows besides. j is
+// nil when the run cannot be rendered any more.
+func history(led ledger.Reader, run campaign.Run, j *job, f report.Facts) (report.Facts, error) {
 	notes, err := led.Notes(context.Background(), run.ID) // also after an interruption
 	if err != nil {
 		return f, stateError(err)
 	}
 	f.Notes, f.Commit = notes, commitFrom(notes)
-	return f, nil
+	if f.Related, err = relatedRuns(context.Background(), led, notes); err != nil {
+		return f, err
+	}
+	return pageFacts(led, run, j, f)
 }
 
 // idleLists are the campaign's exclusion lists that left nobody out. An account's

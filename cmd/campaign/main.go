@@ -27,13 +27,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	}()
 	signals := watchSignals(func(code int) { os.Exit(code) })
 	defer signals.stop()
+	defer keepAsking()()
 	out := &output{w: stdout}
-	a := &app{stdin: stdin, stdout: out, stderr: stderr, signals: signals}
+	shown := newScreen(stderr)
+	a := &app{stdin: stdin, stdout: out, stderr: shown, signals: signals}
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(out)
-	root.SetErr(stderr)
+	root.SetErr(shown)
 	err := root.ExecuteContext(signals.ctx)
 	code = exitCode(err)
 	if by := signals.code(); by != 0 && code != exitDone {

@@ -46,7 +46,7 @@ became of every recipient. Files are the interface: commit them, review them, ru
 		newInit(a), newNew(a),
 		newValidate(a), newPlan(a), newNext(a),
 		newRun(a), newServe(a), newTick(a), newResume(a), newStop(a), newCancel(a), newResolve(a),
-		newRuns(a), newShow(a), newReport(a), newExplain(a), newEvidence(a),
+		newRuns(a), newShow(a), newReport(a), newVerify(a), newPurge(a), newExplain(a), newEvidence(a),
 		newTargets(a), newGroups(a), newState(a),
 		newSandbox(a), newSchema(a), newVersion(a),
 	)
@@ -70,8 +70,11 @@ func (a *app) logger() *slog.Logger {
 
 // terminal reports whether a stream is a person's terminal.
 func terminal(stream any) bool {
-	if o, ok := stream.(*output); ok {
-		stream = o.w
+	switch s := stream.(type) {
+	case *output:
+		stream = s.w
+	case *screen:
+		stream = s.w
 	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

@@ -30,14 +30,17 @@ max_change, or a campaign of another name sent the same message to largely the s
 with --accept-change "why" and --again "why".
 
 On a terminal it asks for the number of recipients; elsewhere it needs --yes. A run that waits for a person between two stages is left
-alone: campaign resume lets it go on.`,
+alone: campaign resume lets it go on.
+
+--only OUTCOMES --of RUN makes a run of its own for exactly those recipients of an earlier run that have these outcomes (accepted, rejected,
+unknown) or were left out for these reasons (cancelled, expired). It is recorded in both runs, and given again it is the same run.`,
 		Example: `  campaign run census-supplement.yaml
   campaign run --sandbox                     # every campaign, to the built-in upstream
   campaign run census.yaml --to u-1,u-2      # a trial to two people; uses nothing up
   campaign run --profile production census.yaml --yes
   campaign run census-2.yaml --again "the first text had the wrong room"
+  campaign run census.yaml --only rejected,cancelled --of 5rrc2ktn5n77
   campaign run census.yaml --yes --wait --wait-for-window 2h
-
   campaign run typhoon.yaml --outside-window "台风红色预警，市应急办批准"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
@@ -63,6 +66,8 @@ alone: campaign resume lets it go on.`,
 	flags.StringVar(&f.change, "accept-change", "", "why more recipients than max_change allows may be other ones; stands in the run's history")
 	flags.StringVar(&f.again, "again", "", "why the same message may go to the same people again; stands in the run's history")
 	flags.StringSliceVar(&f.to, "to", nil, "a trial to these recipients only; uses nothing up")
+	flags.StringSliceVar(&f.only, "only", nil, "a follow-up for these recipients of an earlier run (--of), for example rejected,cancelled")
+	flags.StringVar(&f.of, "of", "", "the earlier run of a follow-up (--only)")
 	flags.BoolVar(&f.sandbox, "sandbox", false, "send to the built-in upstream instead, with a state of its own")
 	flags.BoolVarP(&f.dryRun, "dry-run", "n", false, "show what would be sent (as campaign plan)")
 	flags.StringVar(&f.outside, "outside-window", "", "for emergencies: do not wait for the delivery window, for this reason, which is recorded")
@@ -120,6 +125,12 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 	o.contents = true
 	if s.standIn != nil {
 		o.endpoint = s.standIn.URL()
+	}
+	if s.flags.followUp.asked() {
+		var err error
+		if o, err = s.follow(ctx, o, files); err != nil {
+			return err
+		}
 	}
 	jobs, err := s.prepare(ctx, files, o)
 	if err == nil {

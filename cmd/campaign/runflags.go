@@ -31,6 +31,8 @@ type runFlags struct {
 	format     string
 	change     string // why a change above max_change is right
 	again      string // why the same may go out again
+	progress   string // how it is shown that the run goes on
+	followUp
 }
 
 // maxWait is how long an invocation waits for the window by default.
@@ -42,6 +44,8 @@ func (f *runFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	flags.DurationVar(&f.upstream, "wait-for-upstream", 0, "how long to wait for an upstream in trouble before giving up")
 	flags.DurationVar(&f.window, "wait-for-window", maxWait, "how long to wait for the delivery window to open, or for as long as the upstream asks, before giving up")
+	flags.StringVar(&f.progress, "progress", progressAuto,
+		"how it is shown that the run goes on, on stderr: "+strings.Join(progressModes, ", ")+"; auto: a live block on a terminal, else a line every few seconds; json: lines that begin with {")
 	addWait(flags, &f.wait)
 }
 
@@ -63,6 +67,12 @@ func (f *runFlags) check(cmd *cobra.Command) error {
 		return fail(exitUsage, "--occurrence: a label is one line of text, %d bytes at most", maxLabel)
 	case given("accept-change") && !reason(f.change), given("again") && !reason(f.again):
 		return fail(exitUsage, "--accept-change and --again want a reason: one line of text, for the run's history")
+	case given("progress") && !slices.Contains(progressModes, f.progress):
+		return fail(exitUsage, "--progress %s: there are %s", f.progress, strings.Join(progressModes, ", "))
+	case f.followUp.asked() && f.dryRun:
+		return fail(exitUsage, "--only is not for a dry run: `campaign report RUN --format recipients --outcome …` lists whom it is about")
+	case f.followUp.check(f.to) != nil:
+		return f.followUp.check(f.to)
 	case f.window < 0 || f.upstream < 0:
 		return fail(exitUsage, "a time to wait is not negative")
 	case given("outside-window") && checkReason(f.outside) != nil:

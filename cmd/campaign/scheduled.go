@@ -11,7 +11,7 @@ var present = time.Now
 // unscheduled drops the campaigns that a schedule runs: `run` sends them only under a
 // label of their own, or as a trial.
 func (s *sender) unscheduled(jobs []*todo, named map[string]bool) ([]*todo, error) {
-	if s.flags.occurrence != "" || s.flags.to != nil {
+	if s.flags.occurrence != "" || s.flags.to != nil || s.flags.followUp.asked() {
 		return jobs, nil
 	}
 	var once []*todo

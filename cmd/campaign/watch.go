@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"campaign/internal/campaign"
+	"campaign/internal/diagnostics"
 	"campaign/internal/ledger"
 	"campaign/internal/runner"
 )
@@ -89,56 +90,141 @@ func owner() string {
 	return fmt.Sprintf("%s, process %d", host, os.Getpid())
 }
 
-// watch prints how a run goes on, a line every few seconds, to stderr. A stderr that
-// takes nothing, as a terminal that was told to wait, does not hold the run up.
+// watch shows how a run goes on, on stderr: as a live block on a terminal, else as a
+// line every few seconds, or as lines for programs. A stderr that takes nothing, as a
+// terminal that was told to wait, does not hold the run up.
 type watch struct {
-	last atomic.Pointer[runner.Summary]
-	news chan string // to be said; what does not fit is dropped
-	done chan struct{}
-	over chan struct{}
-	say  func(string)
-	zone *time.Location
-	also func(runner.Event) // nil: nobody else is told
+	run    campaign.Run
+	total  int64 // recipients that the invocation is to reach
+	limits limits
+	zone   *time.Location
+	last   atomic.Pointer[runner.Summary]
+	news   atomic.Pointer[news]
+	lines  chan string        // to be said; what does not fit is dropped
+	also   func(runner.Event) // nil: nobody else is told
+	pacer  pacer              // of requests
+	people pacer              // of recipients
+	done   chan struct{}
+	over   chan struct{}
+	say    func(string)
+	show   func(*status) // now and then
+	tell   func(*status) // when a person asks
 }
 
-const watchInterval = 5 * time.Second
+// news is why nothing is sent for a while.
+type news struct {
+	phase, text string
+	until       time.Time
+}
 
-func (s *sender) watch(run campaign.Run, zone *time.Location) *watch {
-	w := newWatch(func(text string) { fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), run.Campaign, text) }, zone)
-	go w.work()
+// How progress is shown.
+const (
+	progressAuto  = "auto"
+	progressBlock = "block"
+	progressLines = "lines"
+	progressJSON  = "json"
+	progressNone  = "none"
+)
+
+var progressModes = []string{progressAuto, progressBlock, progressLines, progressJSON, progressNone}
+
+const (
+	watchInterval = 5 * time.Second
+	blockInterval = 250 * time.Millisecond
+)
+
+func (s *sender) watch(t *todo, j *job) *watch {
+	limit := j.campaign.Policy.Concurrency
+	if account := max(j.declared.Limits.Concurrency, 1); limit == 0 || limit > account {
+		limit = account
+	}
+	line := func(text string) {
+		fmt.Fprintf(s.stderr, "%s%s: %s\n", s.tag(), diagnostics.Inert(t.run.Campaign), text)
+	}
+	w := newWatch(line, j.spec.Zone)
+	w.run, w.total = t.run, t.waiting().recipients
+	w.limits = limits{j.declared.Name, runner.Slower(j.campaign.Policy.Rate, j.declared.Limits.Rate), limit}
+	if left := s.flags.limit - s.begun; s.flags.limit > 0 {
+		w.total = min(w.total, left)
+	}
+	w.tell = func(now *status) { line(now.line()) }
+	interval, mode := watchInterval, s.progressMode()
+	switch mode {
+	case progressBlock:
+		screen := s.stderr.(*screen)
+		interval, w.show = blockInterval, func(now *status) { screen.show(now.block(s.tag())) }
+	case progressLines:
+		w.show = func(now *status) {
+			if now.Requests > 0 {
+				w.tell(now)
+			}
+		}
+	case progressJSON:
+		w.tell = func(now *status) { fmt.Fprintln(s.stderr, now.json("progress")) }
+		w.show = w.tell
+	case progressNone:
+		w.show = func(*status) {}
+	}
+	go w.watch(interval, func() {
+		switch mode {
+		case progressBlock:
+			s.stderr.(*screen).show(nil)
+		case progressJSON: // the last word, also of a short run
+			w.tell(w.statusOf(time.Now(), w.last.Load()))
+		}
+	})
 	return w
 }
 
+// newWatch shows nothing by itself: it says what is announced.
 func newWatch(say func(string), zone *time.Location) *watch {
-	return &watch{news: make(chan string, 64), done: make(chan struct{}), over: make(chan struct{}), say: say, zone: zone}
+	return &watch{lines: make(chan string, 64), done: make(chan struct{}), over: make(chan struct{}), say: say, zone: zone}
 }
 
-func (w *watch) work() {
+// progressMode is how this invocation shows progress.
+func (s *sender) progressMode() string {
+	asked := firstOf(s.flags.progress, progressAuto)
+	if asked != progressAuto && asked != progressBlock {
+		return asked
+	}
+	_, ok := s.stderr.(*screen)
+	if ok && terminal(s.stderr) && os.Getenv("TERM") != "dumb" && (asked == progressBlock || os.Getenv("CI") == "") {
+		return progressBlock
+	}
+	return progressLines
+}
+
+func (w *watch) watch(interval time.Duration, end func()) {
 	defer close(w.over)
-	ticker := time.NewTicker(watchInterval)
+	defer end()
+	asked, deaf := statusAsked()
+	defer deaf()
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
+	w.statusOf(time.Now(), nil) // rates are from here on
 	for {
+		show := w.show
 		select {
-		case text := <-w.news:
+		case text := <-w.lines:
 			w.say(text)
 			continue
 		case <-w.done:
-			for len(w.news) > 0 {
-				w.say(<-w.news)
+			for len(w.lines) > 0 {
+				w.say(<-w.lines)
 			}
 			return
+		case <-asked:
+			show = w.tell
 		case <-ticker.C:
 		}
-		if last := w.last.Load(); last != nil {
-			w.say(fmt.Sprintf("%s so far, %s accepted, %d in flight", count(last.Requests, "request"), count(last.Recipients.Accepted, "recipient"), last.InFlight))
-		}
+		show(w.statusOf(time.Now(), w.last.Load()))
 	}
 }
 
-// tell has something said, without waiting for it.
-func (w *watch) tell(format string, args ...any) {
+// announce has something said, without waiting for it.
+func (w *watch) announce(format string, args ...any) {
 	select {
-	case w.news <- fmt.Sprintf(format, args...):
+	case w.lines <- fmt.Sprintf(format, args...):
 	default:
 	}
 }
@@ -155,15 +241,18 @@ func (w *watch) event(e runner.Event) {
 		if e.Until.IsZero() {
 			return // the verdict says why the run ended
 		}
-		w.tell("the upstream is in trouble (%s); it is tried again at %s", e.Detail, e.Until.Format("15:04:05"))
+		w.news.Store(&news{"trouble", "tried again at " + e.Until.In(w.zone).Format("15:04:05"), e.Until})
+		w.announce("the upstream is in trouble (%s); it is tried again at %s", e.Detail, e.Until.Format("15:04:05"))
 	case runner.Recovered:
-		w.tell("the upstream answers again")
+		w.news.Store(nil)
+		w.announce("the upstream answers again")
 	case runner.Slowed:
-		w.tell("the upstream asks to slow down (429)")
+		w.announce("the upstream asks to slow down (429)")
 	case runner.Renewed:
-		w.tell("the token was renewed")
+		w.announce("the token was renewed")
 	case runner.Waiting:
-		w.tell("nothing is sent until %s: %s", at(e.Until, w.zone), e.Detail)
+		w.news.Store(&news{"waiting", "nothing is sent until " + at(e.Until, w.zone) + ": " + e.Detail, e.Until})
+		w.announce("nothing is sent until %s: %s", at(e.Until, w.zone), e.Detail)
 	}
 }
 

@@ -65,13 +65,13 @@ func TestStopped(t *testing.T) {
 func TestNewsDoNotWaitForTheTerminal(t *testing.T) {
 	stuck, said := make(chan struct{}), 0
 	w := newWatch(func(string) { <-stuck; said++ }, time.UTC)
-	go w.work()
+	go w.watch(time.Hour, func() {})
 	for range 1000 {
 		w.event(runner.Event{Kind: runner.Slowed})
 	}
 	close(stuck)
 	w.stop()
-	if said < cap(w.news) || said > cap(w.news)+2 {
+	if said < cap(w.lines) || said > cap(w.lines)+2 {
 		t.Errorf("%d lines", said)
 	}
 }

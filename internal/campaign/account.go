@@ -13,6 +13,14 @@ type Project struct {
 	Location *time.Location // default zone
 	Zone     string         // its IANA name
 	Profiles map[string]Profile
+	Notify   []Webhook
+}
+
+// Webhook is somebody who is told how a run ended.
+type Webhook struct {
+	Name string
+	URL  Credential // Env or File: addresses of robots are secrets
+	Body string     // a template of JSON; empty: the event's own form
 }
 
 // Profile is one set of accounts under the names that campaigns use.

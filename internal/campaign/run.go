@@ -85,6 +85,9 @@ const (
 	NoteChange    = "change"    // a person accepted that other people than last time get it; Text: how many, why
 	NoteAgain     = "again"     // a person wanted the same message sent again; Text: to how many, why
 	NoteWindow    = "window"    // an invocation did not wait for the delivery window; Text: why
+	NoteFollows   = "follows"   // this run follows another up; Text: that run, then ": " and whom of it
+	NoteFollowed  = "followed"  // another run follows this one up; Text: that run, then ": " and whom of this one
+	NotePurged    = "purged"    // people's data were deleted; Text: the digest of the records before, then ": " and why
 	NoteResolved  = "resolved"  // a person settled unknown deliveries; Text: how many, as what, why
 )
 

@@ -53,7 +53,7 @@ func BenchmarkFold(b *testing.B) {
 		name   string
 		format string
 		skips  int
-	}{{"counts", "", 0}, {"skips", "", 1000}, {"recipients", "ndjson", 0}, {"recipients and skips", "ndjson", 1000}} {
+	}{{"counts", "", 0}, {"skips", "", 1000}, {"recipients", "ndjson", 0}, {"page", "html", 0}, {"table", "csv", 0}, {"recipients and skips", "ndjson", 1000}} {
 		b.Run(c.name, func(b *testing.B) {
 			run, results, rows := big(million, c.skips)
 			facts := newMade().facts

@@ -25,6 +25,7 @@ type Line struct {
 	Reopened bool      // an unknown outcome was made deferred: it may have been accepted before
 	// From and Until: an unknown one was sent between them, to the second; else zero.
 	From, Until time.Time
+	said        string // Reason fit for a report: cut, and with the ids of its request's recipients masked
 }
 
 // Fold makes the report of a run from the results that the ledger yields. It
@@ -36,7 +37,10 @@ func Fold(run campaign.Run, facts Facts, results iter.Seq2[campaign.BlockResults
 	if run.State == campaign.Planning {
 		return Report{}, fmt.Errorf("run %s: %w", run.ID, ErrPlanning)
 	}
-	f := fold{report: newReport(run, facts), audit: audit{run: run}, facts: facts, observers: observers}
+	f := fold{report: newReport(run, facts), audit: audit{run: run}, facts: facts, observers: observers, records: newRecords(run)}
+	if err := f.timeline.exchanges(facts.Exchanges); err != nil {
+		return Report{}, fmt.Errorf("read the attempts of run %s: %w", run.ID, err)
+	}
 	for b, err := range results {
 		if err != nil {
 			return Report{}, fmt.Errorf("read the results of run %s: %w", run.ID, err)
@@ -60,6 +64,8 @@ type fold struct {
 	reasons   reasons
 	tried     int64  // leaves of which the last attempt's time is known
 	stage     *Stage // of the block at hand
+	timeline  timeline
+	records   *records
 }
 
 func (f *fold) block(b campaign.BlockResults) error {
@@ -69,6 +75,7 @@ func (f *fold) block(b campaign.BlockResults) error {
 	if err := f.enter(&b.Block); err != nil {
 		return err
 	}
+	f.records.block(b)
 	rest := b.Results
 	for i := range b.Block.Deliveries {
 		d := &b.Block.Deliveries[i]
@@ -76,6 +83,7 @@ func (f *fold) block(b campaign.BlockResults) error {
 		if err != nil {
 			return err
 		}
+		f.timeline.name(d, f.who)
 		if n > 1 {
 			f.report.Splits.Requests++
 			f.report.Splits.Leaves += int64(n)
@@ -112,9 +120,10 @@ func (f *fold) leaf(d *campaign.Delivery, res *campaign.Result) error {
 	f.stage.Requests.Add(v.Outcome, 1)
 	f.stage.Recipients.Add(v.Outcome, n)
 	f.report.Attempts += int64(res.Attempts)
+	f.report.Retries.add(res.Attempts)
 	f.report.doubts(res, n)
 	f.times(at, res)
-	f.reasons.add(v.Outcome, v.Reason, 1, covered, f.facts.Groups)
+	f.reasons.add(v.Outcome, v.Reason, 1, covered, f.open())
 	switch v.Outcome {
 	case campaign.Rejected:
 		f.list(&f.report.Rejected, d, res, covered, at)
@@ -126,7 +135,7 @@ func (f *fold) leaf(d *campaign.Delivery, res *campaign.Result) error {
 	}
 	line := Line{
 		Outcome: v.Outcome, Reason: v.Reason, Ref: v.Ref, Attempts: res.Attempts, At: at, Delivery: d.Key(res.Part), Status: v.Status,
-		Stage: f.lineStage(), Reopened: res.Reopened,
+		Stage: f.lineStage(), Reopened: res.Reopened, said: f.quote(v.Reason, covered),
 	}
 	if v.Outcome == campaign.Unknown {
 		line.From, line.Until = f.report.spans.of(res.At.In(f.report.zone), v)
@@ -144,8 +153,24 @@ func (f *fold) leaf(d *campaign.Delivery, res *campaign.Result) error {
 func (f *fold) skip(s *campaign.Skip) error {
 	f.report.Recipients.Add(campaign.Skipped, 1)
 	f.stage.Recipients.Add(campaign.Skipped, 1)
-	f.reasons.add(campaign.Skipped, s.Reason, 0, []campaign.Recipient{s.Recipient}, f.facts.Groups)
-	return f.observe(Line{Row: s.Recipient.Row, ID: s.Recipient.ID(), Outcome: campaign.Skipped, Reason: s.Reason, Stage: f.lineStage()})
+	who := []campaign.Recipient{s.Recipient}
+	f.reasons.add(campaign.Skipped, s.Reason, 0, who, f.open())
+	if len(f.observers) == 0 {
+		return nil
+	}
+	return f.observe(Line{
+		Row: s.Recipient.Row, ID: s.Recipient.ID(), Outcome: campaign.Skipped, Reason: s.Reason, Stage: f.lineStage(), said: f.quote(s.Reason, who),
+	})
+}
+
+// open reports whether ids stand as they are.
+func (f *fold) open() bool { return f.facts.Groups || f.facts.ShowRecipients }
+
+func (f *fold) quote(text string, covered []campaign.Recipient) string {
+	if text == "" {
+		return ""
+	}
+	return quote(text, covered, f.open())
 }
 
 func (f *fold) lineStage() int {
@@ -168,6 +193,7 @@ func (f *fold) times(at time.Time, res *campaign.Result) {
 	t := &f.report.Times
 	if answered(res) {
 		f.tried++
+		f.timeline.answer(at, res.Verdict.Outcome)
 		if t.First.IsZero() || at.Before(t.First) {
 			t.First = at
 		}
@@ -199,14 +225,14 @@ func (f *fold) list(l *Listing, d *campaign.Delivery, res *campaign.Result, cove
 	}
 	l.Listed = append(l.Listed, Listed{
 		Delivery: d.Key(res.Part), Row: covered[0].Row, Recipients: len(covered),
-		Status: res.Verdict.Status, Reason: quote(res.Verdict.Reason, covered, f.facts.Groups),
+		Status: res.Verdict.Status, Reason: f.quote(res.Verdict.Reason, covered),
 		Attempts: res.Attempts, At: at, From: from, Until: until,
 		who: f.who(covered[0]),
 	})
 }
 
 func (f *fold) who(r campaign.Recipient) string {
-	if f.facts.Groups {
+	if f.open() {
 		return r.ID()
 	}
 	return campaign.Mask(r.ID())
@@ -231,6 +257,7 @@ func (f *fold) end() (Report, error) {
 		r.Times.Rate = rounded(float64(f.tried-1) / r.Times.Active)
 	}
 	r.Reasons = f.reasons.table()
+	r.Timeline, r.Slowest, r.Records = f.timeline.table(r.zone), f.timeline.slowest(r.zone), f.records.sum()
 	for _, l := range []*Listing{&r.Rejected, &r.Unknown} {
 		if l.Listed == nil {
 			l.Listed = []Listed{}

@@ -11,7 +11,7 @@ import (
 )
 
 // Format is a way to write a report down. A new one is a file of this package
-// and a line in Formats.
+// and a line in Formats, or in Extra.
 type Format struct {
 	Name string // for --format
 	File string // in a run's folder
@@ -23,7 +23,14 @@ type Format struct {
 var Formats = []Format{
 	{Name: "ndjson", File: "recipients.ndjson", open: openRecipients},
 	{Name: "markdown", File: "report.md", open: openMarkdown},
+	{Name: "html", File: "report.html", open: openHTML},
 	{Name: "json", File: "report.json", open: openJSON},
+}
+
+// Extra lists the formats that are made only when somebody asks for them.
+var Extra = []Format{
+	{Name: "csv", File: "report.csv", open: openCSV},
+	{Name: "junit", File: "report.xml", open: openJUnit},
 }
 
 // writer writes one report: end is called once, when the report stands.
@@ -38,11 +45,12 @@ type liner interface {
 
 // Print folds the results and writes one format to w, without keeping a file.
 func Print(w io.Writer, format string, run campaign.Run, facts Facts, results iter.Seq2[campaign.BlockResults, error]) (Report, error) {
-	i := slices.IndexFunc(Formats, func(f Format) bool { return f.Name == format })
+	all := slices.Concat(Formats, Extra)
+	i := slices.IndexFunc(all, func(f Format) bool { return f.Name == format })
 	if i < 0 {
 		return Report{}, fmt.Errorf("unknown report format %q: the formats are %s", format, strings.Join(Names(), ", "))
 	}
-	out, err := Formats[i].open(w, run, facts)
+	out, err := all[i].open(w, run, facts)
 	if err != nil {
 		return Report{}, err
 	}
@@ -56,7 +64,7 @@ func Print(w io.Writer, format string, run campaign.Run, facts Facts, results it
 // Names lists the formats' names, sorted.
 func Names() []string {
 	var names []string
-	for _, f := range Formats {
+	for _, f := range slices.Concat(Formats, Extra) {
 		names = append(names, f.Name)
 	}
 	slices.Sort(names)

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestGolden(t *testing.T) {
 	for name, m := range goldenRuns() {
-		for _, f := range Formats {
+		for _, f := range slices.Concat(Formats, Extra) {
 			t.Run(name+"/"+f.Name, func(t *testing.T) {
 				var out bytes.Buffer
 				r, err := Print(&out, f.Name, m.run, m.facts, m.results())
@@ -29,9 +29,12 @@ func TestGolden(t *testing.T) {
 				if !r.Balanced() {
 					t.Errorf("does not add up: %+v %+v", r.Requests, r.Recipients)
 				}
-				got := out.Bytes()
+				got := bare(out.Bytes())
 				if f.Name == "markdown" {
 					got = append(got, fmt.Sprintf("\n<!-- verdict line: %s -->\n", Verdict(r))...)
+				}
+				if f.Name == "csv" && bytes.Count(got, []byte("\n")) != bytes.Count(got, []byte("\r\n")) {
+					t.Error("a line of the table ends otherwise than RFC 4180 says")
 				}
 				path := filepath.Join("testdata", name+filepath.Ext(f.File))
 				if *update {
@@ -44,10 +47,45 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 				want = bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))
+				got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
 				if diff := cmp.Diff(string(want), string(got)); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", path, diff)
 				}
 			})
+		}
+	}
+}
+
+// bare is a page without its style and script, which are the same in all.
+func bare(page []byte) []byte {
+	for _, s := range []string{pageStyle, pageScript} {
+		page = bytes.ReplaceAll(page, []byte(s), []byte("…"))
+	}
+	return page
+}
+
+// The page in Chinese, where it says most.
+func TestGoldenChinese(t *testing.T) {
+	for _, name := range []string{"mixed", "staged", "resend", "groups"} {
+		m := goldenRuns()[name]
+		m.facts.Language = "zh"
+		var out bytes.Buffer
+		if _, err := Print(&out, "html", m.run, m.facts, m.results()); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", name+".zh.html")
+		if *update {
+			if err := os.WriteFile(path, bare(out.Bytes()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))
+		if diff := cmp.Diff(string(want), string(bare(out.Bytes()))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
 		}
 	}
 }

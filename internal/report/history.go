@@ -64,7 +64,7 @@ func historyOf(notes []campaign.Note, zone *time.Location) *History {
 }
 
 // lastEnd finds the note with which the last invocation ended; nil when it has
-// not, or died. A claim under which a person's word was given is no invocation;
+// not, or died. A claim under which a person's word or only a note was given is no invocation;
 // reopened reports whether one was given after that end.
 func lastEnd(notes []campaign.Note) (ended *campaign.Note, reopened bool) {
 	word := false
@@ -74,7 +74,7 @@ func lastEnd(notes []campaign.Note) (ended *campaign.Note, reopened bool) {
 			return &notes[i], reopened
 		case campaign.NoteResolved:
 			word, reopened = true, true
-		case campaign.NoteCancelled:
+		case campaign.NoteCancelled, campaign.NoteFollowed, campaign.NoteFollows, campaign.NotePurged:
 			word = true
 		case campaign.NoteClaimed:
 			if !word {

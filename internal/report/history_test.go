@@ -136,3 +136,19 @@ func TestNotesInMarkdown(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", history, want)
 	}
 }
+
+// A note that another process left on a run that had ended is no invocation that died.
+func TestNotesAfterTheEnd(t *testing.T) {
+	for _, kind := range []string{campaign.NoteFollowed, campaign.NoteFollows, campaign.NotePurged} {
+		m := newMade().block().delivery(1, pending).seal().later()
+		m.note(campaign.NoteClaimed, host, "", 1).note(campaign.NoteEnded, host, "stop-asked", 2).
+			note(campaign.NoteClaimed, host, "", 3).note(kind, host, "x: y", 4)
+		r, err := Fold(m.run, m.facts, m.results())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.State != Stopped || r.Ended == nil || r.Ended.Stop != "stop-asked" {
+			t.Errorf("%s: %s, %+v", kind, r.State, r.Ended)
+		}
+	}
+}

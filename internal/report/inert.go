@@ -3,6 +3,7 @@ package report
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // cut shortens a text to n characters, the last of them an ellipsis.
@@ -50,4 +51,21 @@ func code(s string) string {
 		return "–"
 	}
 	return "`" + s + "`"
+}
+
+// shown makes a text of several lines safe to show as it is, and cuts it to n bytes.
+// Line breaks and tabs stay; what cannot be printed is U+FFFD.
+func shown(s string, n int) string {
+	s = strings.ReplaceAll(s[:min(len(s), max(n, 0)+utf8.UTFMax)], "\r\n", "\n")
+	s = strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+	for len(s) > n {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return s
 }

@@ -136,16 +136,21 @@ func (p *page) about() {
 	if !r.Times.Next.IsZero() {
 		add("next attempt", "not before "+clock(r.Times.Next))
 	}
+	if r.Retries.Requests > 0 {
+		add("retries", fmt.Sprintf("%s of %s, at most %d attempts each", number(r.Retries.Attempts), number(r.Retries.Requests)+" "+form(english.request, r.Retries.Requests), r.Retries.Most))
+	}
 	if r.Splits.Requests > 0 {
 		add("halved after a refusal", fmt.Sprintf("%s of the planned requests; %s stand in their place", number(r.Splits.Requests), number(r.Splits.Leaves)))
 	}
 	if !r.Invocation.Began.IsZero() {
 		add("this invocation", clock(r.Invocation.Began)+" to "+clock(r.Invocation.Ended))
 	}
+	p.related(add)
 	add("plan", code(r.Run.PlanDigest)+fmt.Sprintf(", planner %d", r.Run.Planner))
 	if r.Tool.Commit != "" {
 		add("commit of the project", code(r.Tool.Commit))
 	}
+	add("records", code(r.Records)+": `campaign verify` holds this report against the ledger")
 	add("report", clock(r.Generated)+" by "+r.Tool.Name+" "+code(r.Tool.Version))
 	add("files", "`report.json` (all numbers), `recipients.ndjson` (every recipient, ids in full)")
 	p.table("|", rows)

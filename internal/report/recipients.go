@@ -49,6 +49,8 @@ type recipientsSummary struct {
 	State      State           `json:"state"`
 	Recipients campaign.Counts `json:"recipients"`
 	Requests   campaign.Counts `json:"requests"`
+	Run        string          `json:"run"`
+	Records    string          `json:"records_digest"`
 }
 
 // flushAt is the size from which the buffer is written out, in bytes.
@@ -80,7 +82,7 @@ func (rw *recipientsWriter) line(l Line) error {
 }
 
 func (rw *recipientsWriter) end(r Report) error {
-	return errors.Join(rw.object(recipientsTail{recipientsSummary{r.State, r.Recipients, r.Requests}}), rw.flush(0))
+	return errors.Join(rw.object(recipientsTail{recipientsSummary{r.State, r.Recipients, r.Requests, r.Run.ID, r.Records}}), rw.flush(0))
 }
 
 func (rw *recipientsWriter) object(v any) error {

@@ -6,6 +6,7 @@ package report
 import (
 	"cmp"
 	"errors"
+	"iter"
 	"net/url"
 	"time"
 
@@ -70,6 +71,22 @@ type Facts struct {
 	Loopback               bool // sent to an address of this machine
 	Running                bool // another live process holds the run
 	Warnings               []string
+
+	// Language of what is for people: "zh", else English.
+	Language string
+	// Exchanges are the run's attempts, for how long requests took; nil: not known.
+	Exchanges iter.Seq2[campaign.Exchange, error]
+	// Sources are the campaign file and its content as sent, for people to read.
+	Sources []Source
+	// Related are the runs that this one follows up, and that follow it up.
+	Related        []Related
+	ShowRecipients bool // ids in full, where they would be masked
+}
+
+// Source is a text that a run was made from.
+type Source struct {
+	Path, Text string
+	Hidden     bool // recipients that stand in it were taken out
 }
 
 // Invocation is the process that the report is made at the end of. It is zero
@@ -120,6 +137,12 @@ type Report struct {
 	Unknown  Listing  `json:"unknown"`
 	Warnings []string `json:"warnings"`
 	History  *History `json:"history,omitempty"`
+
+	Retries  Retries   `json:"retries"`
+	Timeline *Timeline `json:"timeline,omitempty"` // nil: nothing was answered
+	Slowest  []Slow    `json:"slowest,omitempty"`  // exchanges that took longest; absent: not known
+	Related  []Related `json:"related,omitempty"`
+	Records  string    `json:"records_digest"` // of what the ledger said, see records
 
 	zone   *time.Location
 	spans  spans
@@ -279,6 +302,7 @@ func newReport(run campaign.Run, facts Facts) Report {
 		Ended:      endedOf(facts.Notes, zone),
 		Warnings:   append([]string{}, facts.Warnings...),
 		History:    historyOf(facts.Notes, zone),
+		Related:    facts.Related,
 		zone:       zone,
 		spans:      newSpans(run, facts, facts.Limits.Timeout),
 		worded:     hasWord(facts.Notes),

@@ -105,6 +105,16 @@ func (m *made) results() iter.Seq2[campaign.BlockResults, error] {
 	}
 }
 
+func exchanges(all ...campaign.Exchange) iter.Seq2[campaign.Exchange, error] {
+	return func(yield func(campaign.Exchange, error) bool) {
+		for _, e := range all {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
 func at(seconds float64) time.Time { return t0.Add(time.Duration(seconds * float64(time.Second))) }
 
 func accepted(ref string, seconds float64) campaign.Result {
@@ -225,6 +235,15 @@ func goldenRuns() map[string]*made {
 		delivery(1, deferred("throttled: 429 too many requests", 90*time.Second, 41)).
 		delivery(1, pending).skip("suppressed: optout/gov.csv").seal()
 	mixed.facts.Invocation.Stop, mixed.facts.Invocation.Reason = Stopped, "three lost answers in a row at account gov"
+	mixed.facts.Exchanges = exchanges(
+		campaign.Exchange{Part: campaign.Part{Seq: 0}, Began: at(0.75), Ended: at(1), Outcome: campaign.Accepted, Status: 200},
+		campaign.Exchange{Part: campaign.Part{Seq: 1}, Began: at(1.9), Ended: at(2), Outcome: campaign.Rejected, Status: 200},
+		campaign.Exchange{Part: campaign.Part{Seq: 4}, Began: at(10), Ended: at(40), Outcome: campaign.Unknown},
+	)
+	mixed.facts.Sources = []Source{
+		{Path: "census-supplement.yaml", Text: "version: 1\nname: census-supplement\n", Hidden: true},
+		{Path: "content/census.html", Text: "<p>各单位：</p>\n"},
+	}
 	mixed.facts.Warnings = []string{"exclusion recipients/old.csv matched nobody"}
 
 	interrupted := newMade().block().delivery(2, accepted("1001", 0.25)).delivery(2, pending).block().delivery(1, pending).seal()
@@ -241,6 +260,9 @@ func goldenRuns() map[string]*made {
 		delivery(1, lost("reset: the connection ended", 0.5)).seal()
 	cancelled.run.State, cancelled.run.Reason = campaign.Cancelled, "wrong <b>text</b> | `x`"
 	cancelled.facts.Invocation = Invocation{}
+	cancelled.facts.Related = []Related{
+		{Run: "aaaabbbbcccc", Campaign: "clean <up> 100%", Follows: true, Which: "rejected"}, {Run: "ddddeeeeffff", Which: "cancelled,rejected"},
+	}
 
 	split := newMade().block().
 		delivery(8, part(0, 4, accepted("1001", 1)), part(4, 5, refused("refused: 参数错误", 2)), part(5, 6, accepted("1003", 3)), part(6, 8, accepted("1004", 4))).

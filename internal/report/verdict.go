@@ -15,7 +15,7 @@ func Verdict(r Report) string { return english.line(r) }
 func (w *words) line(r Report) string {
 	state := w.states[r.State]
 	if r.Reason != "" {
-		state += " (" + plain(r.Reason) + ")"
+		state += " (" + plain(w.because(r.Reason)) + ")"
 	}
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
@@ -42,7 +42,7 @@ func (w *words) line(r Report) string {
 	}
 	for _, o := range []campaign.Outcome{campaign.Rejected, campaign.Unknown, campaign.Deferred, campaign.Pending} {
 		if n := c.Of(o); n > 0 {
-			say("%s %s", number(n), w.outcomes[o])
+			say(w.counted, number(n), w.outcomes[o])
 		}
 	}
 	if n := r.Reopened.Twice.Recipients; n > 0 {
@@ -61,7 +61,7 @@ func (w *words) line(r Report) string {
 		}
 		say(w.warningPart, plain(text))
 	}
-	line := state + ": " + strings.Join(parts, "; ")
+	line := state + w.colon + strings.Join(parts, w.semicolon)
 	if r.Run.Trial {
 		line = "TRIAL " + line
 	}
@@ -77,9 +77,9 @@ func (w *words) line(r Report) string {
 func (w *words) sentences(r Report, foreign func(string) string) []string {
 	state := upper(w.states[r.State])
 	if r.Reason != "" {
-		state += ": " + foreign(strings.TrimRight(r.Reason, "."))
+		state += w.colon + foreign(w.because(strings.TrimRight(r.Reason, ".")))
 	}
-	all := append([]string{state + "."}, w.next(r)...)
+	all := append([]string{state + w.stop}, w.next(r)...)
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if r.Upstream.Sandbox {
 		say("%s", w.sandbox)
@@ -209,13 +209,13 @@ func (w *words) stageName(g Guard) string {
 
 // found says what a stage came to: "20 requests, 19 accepted, 1 rejected".
 func (w *words) found(s Stage) string {
-	parts := []string{number(s.Requests.Planned) + " " + form(w.request, s.Requests.Planned)}
+	parts := []string{fmt.Sprintf(w.counted, number(s.Requests.Planned), form(w.request, s.Requests.Planned))}
 	for _, o := range campaign.Outcomes {
 		if n := s.Requests.Of(o); n > 0 {
-			parts = append(parts, number(n)+" "+o.String())
+			parts = append(parts, fmt.Sprintf(w.counted, number(n), w.outcome[o]))
 		}
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, w.comma)
 }
 
 // why counts the left-out recipients by reason: "2 duplicate, 1 excluded".
@@ -227,9 +227,9 @@ func (w *words) why(r Report, foreign func(string) string) string {
 		}
 		word := w.withoutReason
 		if reason.Code != "" {
-			word = foreign(reason.Code)
+			word = foreign(w.code(reason.Code))
 		}
-		parts = append(parts, number(reason.Recipients)+" "+word)
+		parts = append(parts, fmt.Sprintf(w.counted, number(reason.Recipients), word))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, w.comma)
 }

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"campaign/internal/campaign"
 )
@@ -10,8 +12,16 @@ import (
 // words are what a report says in one language. Another language is another
 // value of it: the sentences are built from it and from nothing else.
 type words struct {
+	lang             string // of the page (BCP 47)
+	colon, semicolon string // between a state and its reason; between parts
+	comma, stop      string
+	counted          string // a number and what is counted
 	states           map[State]string
 	outcomes         map[campaign.Outcome]string // completes "2 …" in the verdict line
+	outcome          map[campaign.Outcome]string // an outcome by itself
+	codes            map[string]string           // codes of reasons that are not clear by themselves
+	reasons          map[string]string           // why a run is in its state, by the English words; what is not here stays
+	reasonsFrom      map[string]string           // the same by how they begin: a format of what follows
 	notes            map[string]string           // kinds of notes
 	recipient, group [2]string                   // one, many
 	request          [2]string
@@ -52,9 +62,24 @@ type words struct {
 	withoutReason string
 	byResend      string
 	unlessFound   string
+
+	stageSettled string // a number; empty: as the runner says it
+
+	page pageWords
+}
+
+// in gives the words of a language: "zh", else English.
+func in(language string) *words {
+	if language == "zh" {
+		return chinese
+	}
+	return english
 }
 
 var english = &words{
+	lang:  "en",
+	colon: ": ", semicolon: "; ", comma: ", ", stop: ".",
+	counted: "%s %s",
 	states: map[State]string{
 		Complete: "complete", Running: "running", Interrupted: "interrupted", Stopped: "stopped", Unfinished: "unfinished", Cancelled: "cancelled",
 	},
@@ -68,7 +93,12 @@ var english = &words{
 		campaign.NoteOpened: "planned", campaign.NotePlanned: "planned from", campaign.NoteClaimed: "taken up", campaign.NoteEnded: "ended",
 		campaign.NoteCancelled: "cancelled", campaign.NoteStage: "stage passed", campaign.NoteResolved: "resolved by a person",
 		campaign.NoteChange: "change of recipients accepted", campaign.NoteAgain: "sent again knowingly",
-		campaign.NoteWindow: "outside the window",
+		campaign.NoteWindow:  "outside the window",
+		campaign.NoteFollows: "follows up", campaign.NoteFollowed: "followed up by", campaign.NotePurged: "people's data deleted",
+	},
+	outcome: map[campaign.Outcome]string{
+		campaign.Accepted: "accepted", campaign.Rejected: "rejected", campaign.Unknown: "unknown", campaign.Deferred: "deferred",
+		campaign.Skipped: "skipped", campaign.Pending: "pending", campaign.Superseded: "halved",
 	},
 	recipient: [2]string{"recipient", "recipients"},
 	group:     [2]string{"user group", "user groups"},
@@ -114,6 +144,8 @@ var english = &words{
 	withoutReason: "without a reason",
 	byResend:      " (`unknown: resend`)",
 	unlessFound:   ", unless a person found that it had not",
+
+	page: englishPage,
 }
 
 // noun names the run's recipients.
@@ -131,9 +163,52 @@ func form(forms [2]string, n int64) string {
 	return forms[1]
 }
 
+// because is why a run is in its state, in the words' language as far as it is known.
+func (w *words) because(reason string) string {
+	if known, ok := w.reasons[reason]; ok {
+		return known
+	}
+	why, detail, found := strings.Cut(reason, ": ")
+	if known, ok := w.reasons[why]; ok && found {
+		return known + w.colon + detail
+	}
+	if stage, ok := strings.CutSuffix(reason, stageSettled); ok && w.stageSettled != "" {
+		return fmt.Sprintf(w.stageSettled, strings.TrimPrefix(stage, "stage "))
+	}
+	for begin, format := range w.reasonsFrom {
+		if rest, ok := strings.CutPrefix(reason, begin); ok {
+			return fmt.Sprintf(format, rest)
+		}
+	}
+	return reason
+}
+
+// stageSettled ends the runner's words for a stage that waits.
+const stageSettled = " is settled and waits for a person"
+
+// code names the code of a reason.
+func (w *words) code(code string) string {
+	if name, ok := w.codes[code]; ok {
+		return name
+	}
+	return code
+}
+
 // lower and upper change the first letter; lower also drops the full stop.
-func lower(s string) string { return strings.TrimSuffix(strings.ToLower(s[:1])+s[1:], ".") }
-func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+func lower(s string) string {
+	first, rest := first(s)
+	return strings.TrimRight(strings.ToLower(first)+rest, ".。")
+}
+
+func upper(s string) string {
+	first, rest := first(s)
+	return strings.ToUpper(first) + rest
+}
+
+func first(s string) (string, string) {
+	_, n := utf8.DecodeRuneInString(s)
+	return s[:n], s[n:]
+}
 
 // number groups digits by three: 1,000,000.
 func number(n int64) string {

@@ -159,8 +159,8 @@ func TestWriteFailsWhileFolding(t *testing.T) {
 
 func TestWriteHalfReplaced(t *testing.T) {
 	for n, said := range map[int]string{
-		1: "recipients.ndjson is new and report.md and report.json are not",
-		2: "recipients.ndjson and report.md are new and report.json is not",
+		1: "recipients.ndjson is new and report.md and report.html and report.json are not",
+		3: "recipients.ndjson and report.md and report.html are new and report.json is not",
 	} {
 		root := t.TempDir()
 		m := goldenRuns()["mixed"]
@@ -318,13 +318,13 @@ func TestFolderNamesDiffer(t *testing.T) {
 
 func TestPrintFails(t *testing.T) {
 	m := goldenRuns()["good"]
-	for _, f := range Formats {
+	for _, f := range slices.Concat(Formats, Extra) {
 		if _, err := Print(full{}, f.Name, m.run, m.facts, m.results()); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("%s to a full disk: %v", f.Name, err)
 		}
 	}
 	_, err := Print(&bytes.Buffer{}, "pdf", m.run, m.facts, m.results())
-	if err == nil || err.Error() != `unknown report format "pdf": the formats are json, markdown, ndjson` {
+	if err == nil || err.Error() != `unknown report format "pdf": the formats are `+strings.Join(Names(), ", ") {
 		t.Errorf("unknown format: %v", err)
 	}
 	m.run.State = campaign.Planning

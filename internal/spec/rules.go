@@ -41,6 +41,7 @@ const (
 	ruleTimezone      = "unknown-timezone"
 	ruleURL           = "bad-url"
 	ruleGlob          = "bad-glob"
+	ruleNotice        = "bad-notice"
 	ruleVariable      = "bad-variable-name"
 	ruleSpan          = "bad-span"
 	ruleOverlap       = "overlapping-spans"

@@ -37,6 +37,7 @@ func (l *loader) project(root val) *campaign.Project {
 		Profiles: map[string]campaign.Profile{},
 	}
 	p.Zone, p.Location = l.zone(root.key("timezone"))
+	p.Notify = l.webhooks(root.key("notify"))
 	l.oneOf(root, "profiles", "targets")
 	if targets := root.key("targets"); targets.given() {
 		p.Profiles[defaultProfile] = l.profile(defaultProfile, targets)

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"campaign/internal/campaign"
+	"campaign/internal/report"
+	"campaign/internal/runner"
+	"campaign/internal/targets"
+)
+
+// noticeTimeout bounds what webhooks may take, their answers included: a run that
+// was asked to stop stops.
+const noticeTimeout = 10 * time.Second
+
+// maxNoticeAnswer is how much of a webhook's answer is read, in bytes.
+const maxNoticeAnswer = 64 << 10
+
+// notifyEnded tells the project's webhooks, all at once, how an invocation of a run
+// ended. What goes wrong is said and changes nothing.
+func (s *sender) notifyEnded(run campaign.Run, r report.Report, code int) {
+	n := campaign.Notice{
+		Event: campaign.NoticeEnded, At: r.Generated, Project: run.Project, Profile: run.Profile, Campaign: run.Campaign,
+		Occurrence: run.Occurrence.Label, Run: run.ID, State: string(r.State), ExitCode: code,
+		Text: run.Campaign + ": " + report.Verdict(r), Recipients: r.Recipients, Requests: r.Requests,
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout) // also after an interruption
+	defer cancel()
+	failed := make([]error, len(s.decl.Notify))
+	var all sync.WaitGroup
+	for i, hook := range s.decl.Notify {
+		all.Go(func() { failed[i] = s.notify(ctx, hook, n) })
+	}
+	all.Wait()
+	for i, err := range failed {
+		if err != nil {
+			fmt.Fprintf(s.stderr, "%sthe webhook %s was not told: %v\n", s.tag(), s.decl.Notify[i].Name, err)
+		}
+	}
+}
+
+// notify posts a notice to one webhook. Its address is a secret: no error shows it.
+func (s *sender) notify(ctx context.Context, hook campaign.Webhook, n campaign.Notice) error {
+	form, err := campaign.ParseNotice(hook.Body)
+	if err != nil {
+		return err
+	}
+	body, err := form.Body(n)
+	if err != nil {
+		return err
+	}
+	wire, err := runner.NewWire(runner.WireOptions{MaxConns: 1, LoopbackOnly: s.standIn != nil || loopbackOnly(), UserAgent: "campaign/" + version()})
+	if err != nil {
+		return err
+	}
+	defer wire.Close()
+	secret, err := (targets.Resolver{Dir: s.dir}).Resolve(ctx, hook.URL)
+	if err != nil {
+		return err
+	}
+	address, err := url.Parse(secret.Reveal())
+	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" {
+		return errors.New("its address is no http(s) URL")
+	}
+	return post(ctx, wire.RoundTripper(), address.String(), body)
+}
+
+// post sends one body and reads whether it was taken. No redirect is followed.
+func post(ctx context.Context, through http.RoundTripper, address string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("its address is no http(s) URL")
+	}
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	answer, err := through.RoundTrip(request)
+	if err != nil {
+		if errors.Is(err, runner.ErrNotLoopback) {
+			return runner.ErrNotLoopback
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("no answer within %s", noticeTimeout)
+		}
+		return errors.New("it cannot be reached")
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(io.LimitReader(answer.Body, maxNoticeAnswer))
+	if err != nil {
+		return errors.New("its answer broke off")
+	}
+	if answer.StatusCode/100 != 2 {
+		return fmt.Errorf("it answered HTTP %d", answer.StatusCode)
+	}
+	return robotRefused(said)
+}
+
+// robotRefused reads the refusals that robots give under status 200: errcode of
+// 企业微信 and 钉钉, code of 飞书.
+func robotRefused(answer []byte) error {
+	var said struct {
+		ErrCode *int64 `json:"errcode"`
+		Code    *int64 `json:"code"`
+	}
+	if json.Unmarshal(answer, &said) != nil {
+		return nil // who says nothing took it
+	}
+	for _, code := range []*int64{said.ErrCode, said.Code} {
+		if code != nil && *code != 0 {
+			return fmt.Errorf("it refused with code %d", *code)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/mattn/go-runewidth"
+	"golang.org/x/term"
+)
+
+// screen is standard error: what is written passes through, and on a terminal a
+// block of lines stays at the bottom while it is shown. Without a block it adds
+// nothing to what is written, so that pipes and logs get plain lines.
+type screen struct {
+	mu    sync.Mutex
+	w     io.Writer
+	width func() int // columns
+	block []string   // as shown
+	open  bool       // the last thing written was no whole line: a question
+}
+
+func newScreen(w io.Writer) *screen {
+	return &screen{w: w, width: func() int {
+		if f, ok := w.(*os.File); ok {
+			if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+				return n
+			}
+		}
+		return 80
+	}}
+}
+
+// Write implements io.Writer.
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.block) == 0 {
+		return s.w.Write(p)
+	}
+	n, err := io.WriteString(s.w, s.erase()+string(p))
+	if s.open = !strings.HasSuffix(string(p), "\n"); !s.open && err == nil {
+		_, err = io.WriteString(s.w, draw(s.block))
+	}
+	return min(n, len(p)), err
+}
+
+// show puts a block in the place of the one before; without lines it is gone.
+func (s *screen) show(lines []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open {
+		return // a line is being written
+	}
+	before := s.erase()
+	s.block = nil
+	for _, l := range lines {
+		s.block = append(s.block, runewidth.Truncate(l, max(s.width()-1, 1), "…")) // a line that is full may wrap
+	}
+	_, _ = io.WriteString(s.w, before+draw(s.block)) // progress is no data
+}
+
+// erase takes the block away: up to its first line, then all below (ECMA-48, CUU and ED).
+func (s *screen) erase() string {
+	if len(s.block) == 0 || s.open {
+		return ""
+	}
+	rows, columns := 0, max(s.width(), 1)
+	for _, l := range s.block { // a window that became narrower has wrapped them
+		rows += max((runewidth.StringWidth(l)+columns-1)/columns, 1)
+	}
+	return fmt.Sprintf("\x1b[%dA\r\x1b[J", rows)
+}
+
+func draw(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
