@@ -51,7 +51,7 @@ func (p *Plan) forbidden() []list {
 func named(all []campaign.Named) []list {
 	var lists []list
 	for _, n := range all {
-		lists = append(lists, list{Exclusion: n.List, id: n.ID})
+		lists = append(lists, list{Exclusion: n.List, id: recipients.Plain(n.ID)})
 	}
 	return lists
 }

@@ -62,6 +62,9 @@ func TestGuardsOnTheAudience(t *testing.T) {
 		{"nobody of those", func(_ *Spec, a *campaign.Audience) { a.MustExclude = ids("tester", "d") }, nil},
 		{"somebody who must not", func(_ *Spec, a *campaign.Audience) { a.MustExclude = ids("tester", "c") },
 			[]string{"r.csv:5:1: row 5: must_exclude names this recipient [must-exclude]"}},
+		{"by an id in full-width letters", func(_ *Spec, a *campaign.Audience) {
+			a.MustInclude, a.MustExclude = ids("ａ", "e\u00a0"), ids("ｃ")
+		}, []string{"r.csv:5:1: row 5: must_exclude names this recipient [must-exclude]"}},
 		{"every row of the one", func(_ *Spec, a *campaign.Audience) { a.MustExclude = ids("a") },
 			[]string{"r.csv:2:1: row 2: must_exclude names this recipient [must-exclude]", "r.csv:4:1: row 4: must_exclude names this recipient [must-exclude]"}},
 		{"somebody of a list", func(_ *Spec, a *campaign.Audience) { a.MustExclude = []campaign.Named{{ID: "x"}, from("both.csv")} },
