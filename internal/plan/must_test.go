@@ -122,6 +122,31 @@ func TestMustIncludeAtScale(t *testing.T) {
 	}
 }
 
+// A file may name many ids by themselves: the last is found, missed and spared like
+// the first.
+func TestMustIncludeNamesMany(t *testing.T) {
+	const many = 99_000 // the values of a campaign file are 100,000 at most
+	last := fmt.Sprint("u", many-1)
+	spec := base("userid,orgid\n"+last+",1\nother,1\n", "x")
+	for i := range many {
+		a := &spec.Campaign.Recipients.Audience
+		a.MustInclude = append(a.MustInclude, campaign.Named{ID: fmt.Sprint("u", i)})
+	}
+	p := mustNew(t, spec)
+	collectBlocks(t, p)
+	if n := p.Summary().Counts[RuleMustInclude]; n != many-1 {
+		t.Errorf("%d are missed, want %d", n, many-1)
+	}
+	capped, err := p.Cap(t.Context(), campaign.Cap{Messages: 1}, got(last, "other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer capped.Close()
+	if n := capped.Rows(); n != 1 {
+		t.Errorf("%d rows are over the cap, want that of other alone", n)
+	}
+}
+
 func TestMustIncludeNeedsItsLists(t *testing.T) {
 	spec := base(audienceCSV, "x")
 	spec.Campaign.Recipients.Audience.MustInclude = []campaign.Named{{List: campaign.Exclusion{File: "gone.csv"}}}
