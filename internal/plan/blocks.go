@@ -90,6 +90,9 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 	if err != nil {
 		return err
 	}
+	if screener != nil {
+		defer func() { err = errors.Join(err, screener.Close()) }()
+	}
 	call, err := p.rollCall(ctx)
 	if err != nil {
 		return err
@@ -102,7 +105,6 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 		return p.collect(b, c)
 	}}
 	if screener != nil {
-		defer func() { err = errors.Join(err, screener.Close()) }()
 		second.left = found.Left(ctx)
 	}
 	second.capped = p.capped.all(ctx)
