@@ -51,7 +51,8 @@ func TestLookup(t *testing.T) {
 		{"found", "name,code\nx,B\ny,Ａ\n", nil,
 			"   row 2: [\"u-2\" \"2\" \"o-2\" \"x\" \"B\" \"2\"]\n   row 3: [\"u-1\" \"2\" \"o-1\" \"y\" \"Ａ\" \"1\"]\n"},
 		{"the same person by two codes", "name,code\nx,A\ny,G\n", nil,
-			"   row 2: [\"u-1\" \"2\" \"o-1\" \"x\" \"A\" \"1\"]\n   row 3 is left out: duplicate: row 2\n"},
+			"   row 2: [\"u-1\" \"2\" \"o-1\" \"x\" \"A\" \"1\"]\n   row 3 is left out: duplicate: row 2\n" +
+				"   warning r.csv:3:3 [duplicate-recipient] row 3: the same recipient as in row 2\n      the first row of each is sent; the report names all of them\n"},
 		{"excluded by what is looked up", "name,code\nx,A\ny,B\n", func(s *Spec) { s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv"}} },
 			"   row 2: [\"u-1\" \"2\" \"o-1\" \"x\" \"A\" \"1\"]\n   row 3 is left out: excluded: out.csv\n"},
 		{"excluded by a list with the directory's headers", "name,code\nx,A\ny,B\nz,C\n", func(s *Spec) {
