@@ -2,6 +2,7 @@ package plan
 
 import (
 	"campaign/internal/campaign"
+	"campaign/internal/recipients"
 )
 
 // Bounds of what planning holds in memory. They decide which recipients share
@@ -212,6 +213,9 @@ func (p *Plan) collect(b *batcher, c *chunk) (bool, error) {
 				s.problem(d)
 			}
 		case e.skip != "":
+			if e.left.Reason == recipients.Duplicate && s.repeated == nil {
+				s.repeated = p.repeats(e)
+			}
 			s.skip(e.skip)
 			b.skip(campaign.Skip{Recipient: campaign.Recipient{Row: e.row, Cells: e.cells}, Reason: e.skip})
 		default:

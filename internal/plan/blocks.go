@@ -90,6 +90,9 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 	if err != nil {
 		return err
 	}
+	if screener != nil {
+		defer func() { err = errors.Join(err, screener.Close()) }()
+	}
 	call, err := p.rollCall(ctx)
 	if err != nil {
 		return err
@@ -102,7 +105,6 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 		return p.collect(b, c)
 	}}
 	if screener != nil {
-		defer func() { err = errors.Join(err, screener.Close()) }()
 		second.left = found.Left(ctx)
 	}
 	second.capped = p.capped.all(ctx)
@@ -149,6 +151,9 @@ func (p *Plan) judge() {
 			Hint:    "check the recipients; if they are right, raise max_recipients under delivery"}))
 	}
 	p.expected()
+	if s.repeated != nil && p.to == nil {
+		s.problem(s.duplicates())
+	}
 	if s.totals.Recipients == 0 && p.to == nil && !campaign.HasErrors(s.problems) {
 		s.problem(campaign.Diagnostic{File: p.recipientsFile(), Rule: "no-recipients",
 			Message: "the list has no row: there is nobody to send to",
@@ -171,6 +176,23 @@ func (p *Plan) judge() {
 				Hint:    "check that both files identify recipients by the same values"}))
 		}
 	}
+}
+
+// repeats warns of the first row that is left out as a duplicate.
+func (p *Plan) repeats(e *entry) *campaign.Diagnostic {
+	d := p.inRow(p.table, e, 0, fault{rule: "duplicate-recipient", message: fmt.Sprintf("the same recipient as in row %d", e.left.First),
+		hint: "the first row of each is sent; the report names all of them"})
+	d.Warning = true
+	return &d
+}
+
+// duplicates is that warning with the number of all such rows.
+func (s *summary) duplicates() campaign.Diagnostic {
+	d := *s.repeated
+	if n := s.skipped[skipDuplicate]; n > 1 {
+		d.Message += fmt.Sprintf("; %s rows repeat others", grouped(n))
+	}
+	return d
 }
 
 // dedupe names the fields that identify a recipient; none: no deduplication.

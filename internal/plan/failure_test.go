@@ -102,6 +102,22 @@ func TestScreenerFails(t *testing.T) {
 	}
 }
 
+// A list of the guards that cannot be read ends the plan, and the screening before it
+// leaves no file.
+func TestScreenerIsClosedWhenAListFails(t *testing.T) {
+	spec := base(five, "x")
+	spec.Campaign.Recipients.Audience.MustInclude = []campaign.Named{{List: campaign.Exclusion{File: "gone.csv"}}}
+	p := mustNew(t, spec)
+	b := &brokenScreener{}
+	p.newScreener = func() recipients.Screener {
+		b.Screener = recipients.NewScreener(recipients.Options{TempDir: t.TempDir()})
+		return b
+	}
+	if err := failure(p); err == nil || !b.closed {
+		t.Errorf("got %v, closed %v", err, b.closed)
+	}
+}
+
 // Left breaks off.
 type brokenScreening struct{ recipients.Screening }
 

@@ -19,7 +19,8 @@ func looking(list, directory string, change func(*Spec)) Spec {
 	spec := base("", "{{ .name }} {{ .phone }}")
 	spec.Campaign.Recipients.Lookup = &campaign.Lookup{File: "d.csv", Key: "code",
 		Take: map[string]string{"userid": "用户ID", "orgid": "企业ID", "phone": "电话"}}
-	fsys := fstest.MapFS{"r.csv": {Data: []byte(list)}, "d.csv": {Data: []byte(directory)}, "out.csv": {Data: []byte("userid\nu-2\n")}}
+	fsys := fstest.MapFS{"r.csv": {Data: []byte(list)}, "d.csv": {Data: []byte(directory)}, "out.csv": {Data: []byte("userid\nu-2\n")},
+		"codes.csv": {Data: []byte("用户ID,orgid\nu-2,o-2\nu-x,o-1\n")}, "testers.csv": {Data: []byte("用户ID\nu-3\n")}}
 	spec.Open = func(name string, sheet campaign.Sheet) (recipients.Source, error) {
 		return recipients.Open(fsys, name, sheet)
 	}
@@ -50,9 +51,16 @@ func TestLookup(t *testing.T) {
 		{"found", "name,code\nx,B\ny,Ａ\n", nil,
 			"   row 2: [\"u-2\" \"2\" \"o-2\" \"x\" \"B\" \"2\"]\n   row 3: [\"u-1\" \"2\" \"o-1\" \"y\" \"Ａ\" \"1\"]\n"},
 		{"the same person by two codes", "name,code\nx,A\ny,G\n", nil,
-			"   row 2: [\"u-1\" \"2\" \"o-1\" \"x\" \"A\" \"1\"]\n   row 3 is left out: duplicate: row 2\n"},
+			"   row 2: [\"u-1\" \"2\" \"o-1\" \"x\" \"A\" \"1\"]\n   row 3 is left out: duplicate: row 2\n" +
+				"   warning r.csv:3:3 [duplicate-recipient] row 3: the same recipient as in row 2\n      the first row of each is sent; the report names all of them\n"},
 		{"excluded by what is looked up", "name,code\nx,A\ny,B\n", func(s *Spec) { s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv"}} },
 			"   row 2: [\"u-1\" \"2\" \"o-1\" \"x\" \"A\" \"1\"]\n   row 3 is left out: excluded: out.csv\n"},
+		{"excluded by a list with the directory's headers", "name,code\nx,A\ny,B\nz,C\n", func(s *Spec) {
+			s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "codes.csv"}}
+			s.Campaign.Recipients.Audience.MustExclude = []campaign.Named{{List: campaign.Exclusion{File: "testers.csv"}}}
+			s.Campaign.Recipients.Defaults["phone"] = "3"
+		}, "   row 2: [\"u-1\" \"2\" \"o-1\" \"x\" \"A\" \"1\"]\n   row 3 is left out: excluded: codes.csv\n" +
+			"   error r.csv:4:3 [must-exclude] row 4: this recipient stands in testers.csv, which must_exclude names\n      take the row out of the list, or leave it out with exclude\n"},
 		{"not there", "name,code\nx,A\ny,Z\n", nil, "   row 2: [\"u-1\" \"2\" \"o-1\" \"x\" \"A\" \"1\"]\n" +
 			"   error r.csv:3:3 [not-found] row 3: code is not in d.csv\n      correct it or add it there, or say missing: skip to leave such rows out\n"},
 		{"not there, skipped", "name,code\nx,Z\ny,A\nz,Z\n", func(s *Spec) { s.Campaign.Recipients.Lookup.Skip = true },

@@ -51,7 +51,7 @@ func (p *Plan) forbidden() []list {
 func named(all []campaign.Named) []list {
 	var lists []list
 	for _, n := range all {
-		lists = append(lists, list{Exclusion: n.List, id: n.ID})
+		lists = append(lists, list{Exclusion: n.List, id: recipients.Plain(n.ID)})
 	}
 	return lists
 }
@@ -79,8 +79,9 @@ type rollCall struct {
 // present is the tag of a recipient who is sent to. It is above all entries.
 const present = 1<<64 - 1
 
-// listBits is the room that each list has for its rows' numbers.
-const listBits = 48
+// listBits is the room that each list has for its rows' numbers. Below rowTag that
+// leaves half a million lists and ids, more than a campaign file can name.
+const listBits = 44
 
 // rollCall reads who must be sent to. A trial is for the named alone, and a test
 // account reaches nobody but its own: nobody else can be missed there.

@@ -62,6 +62,9 @@ func TestGuardsOnTheAudience(t *testing.T) {
 		{"nobody of those", func(_ *Spec, a *campaign.Audience) { a.MustExclude = ids("tester", "d") }, nil},
 		{"somebody who must not", func(_ *Spec, a *campaign.Audience) { a.MustExclude = ids("tester", "c") },
 			[]string{"r.csv:5:1: row 5: must_exclude names this recipient [must-exclude]"}},
+		{"by an id in full-width letters", func(_ *Spec, a *campaign.Audience) {
+			a.MustInclude, a.MustExclude = ids("ａ", "e\u00a0"), ids("ｃ")
+		}, []string{"r.csv:5:1: row 5: must_exclude names this recipient [must-exclude]"}},
 		{"every row of the one", func(_ *Spec, a *campaign.Audience) { a.MustExclude = ids("a") },
 			[]string{"r.csv:2:1: row 2: must_exclude names this recipient [must-exclude]", "r.csv:4:1: row 4: must_exclude names this recipient [must-exclude]"}},
 		{"somebody of a list", func(_ *Spec, a *campaign.Audience) { a.MustExclude = []campaign.Named{{ID: "x"}, from("both.csv")} },
@@ -116,6 +119,31 @@ func TestMustIncludeAtScale(t *testing.T) {
 		if n := p.Summary().Counts[RuleMustInclude]; n != 20_000-6_667 {
 			t.Errorf("%d workers: %d are missed, want %d", workers, n, 20_000-6_667)
 		}
+	}
+}
+
+// A file may name many ids by themselves: the last is found, missed and spared like
+// the first.
+func TestMustIncludeNamesMany(t *testing.T) {
+	const many = 99_000 // the values of a campaign file are 100,000 at most
+	last := fmt.Sprint("u", many-1)
+	spec := base("userid,orgid\n"+last+",1\nother,1\n", "x")
+	for i := range many {
+		a := &spec.Campaign.Recipients.Audience
+		a.MustInclude = append(a.MustInclude, campaign.Named{ID: fmt.Sprint("u", i)})
+	}
+	p := mustNew(t, spec)
+	collectBlocks(t, p)
+	if n := p.Summary().Counts[RuleMustInclude]; n != many-1 {
+		t.Errorf("%d are missed, want %d", n, many-1)
+	}
+	capped, err := p.Cap(t.Context(), campaign.Cap{Messages: 1}, got(last, "other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer capped.Close()
+	if n := capped.Rows(); n != 1 {
+		t.Errorf("%d rows are over the cap, want that of other alone", n)
 	}
 }
 

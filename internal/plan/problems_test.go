@@ -329,3 +329,28 @@ func TestFormulaErrors(t *testing.T) {
 		}
 	}
 }
+
+// Rows that repeat others are told before anything is sent: the first, and how many.
+// A trial is for the first row of each anyway.
+func TestDuplicatesAreTold(t *testing.T) {
+	const rows = "userid,orgid\na,1\nb,1\na,1\n ａ,1\na,2\nb,1\n"
+	for _, c := range []struct {
+		name   string
+		change func(*Spec)
+		want   string
+	}{
+		{"some", func(*Spec) {}, "[r.csv:4:1: row 4: the same recipient as in row 2; 3 rows repeat others [duplicate-recipient]]"},
+		{"one", func(s *Spec) { s.Campaign.Recipients.Exclude = []campaign.Exclusion{{File: "out.csv"}} },
+			"[r.csv:7:1: row 7: the same recipient as in row 3 [duplicate-recipient]]"},
+		{"nobody looks", func(s *Spec) { s.Campaign.Recipients.DedupeDefault = false }, "[]"},
+		{"a trial", func(s *Spec) { s.To = []string{"a"} }, "[]"},
+	} {
+		spec := base(rows, "x")
+		spec.Open = files{"r.csv": rows, "out.csv": "userid\na\n"}.open
+		c.change(&spec)
+		ds := problems(t, spec)
+		if got := fmt.Sprint(ds); got != c.want || campaign.HasErrors(ds) {
+			t.Errorf("%s: got %s\nwant %s, a warning", c.name, got, c.want)
+		}
+	}
+}

@@ -336,7 +336,11 @@ func (s *screen) have(l *list, header []string, wanted []int) (kind, cells []int
 		name := s.table.columns[column]
 		tries := []string{l.Columns[name]}
 		if tries[0] == "" {
-			tries = []string{s.plan.spec.Campaign.Recipients.Columns[name], name}
+			r := &s.plan.spec.Campaign.Recipients
+			tries = []string{r.Columns[name], name}
+			if r.Lookup != nil {
+				tries = []string{r.Columns[name], r.Lookup.Take[name], name}
+			}
 		}
 		for _, h := range tries {
 			if i := slices.Index(header, h); i >= 0 && h != "" && !slices.Contains(kind, column) {

@@ -162,6 +162,9 @@ func TestStagesWithoutAnybody(t *testing.T) {
 		}
 		var got []string
 		for _, d := range problems(t, spec) {
+			if d.Rule == "duplicate-recipient" {
+				continue
+			}
 			if d.Rule != "empty-stage" || !d.Warning {
 				t.Errorf("%s: %v", c.name, d)
 			}

@@ -69,6 +69,7 @@ type summary struct {
 	counts   map[string]int64
 	found    map[string]bool // ids that a trial names
 	first    *message
+	repeated *campaign.Diagnostic // the first row that is left out as a duplicate
 }
 
 func (p *Plan) newSummary() *summary {
