@@ -23,7 +23,7 @@ var found = []campaign.Diagnostic{
 func render(t *testing.T, f Format, found []campaign.Diagnostic, colour bool) string {
 	t.Helper()
 	var b strings.Builder
-	if err := f(&b, found, colour); err != nil {
+	if err := f(&b, Report{Found: found, Files: []string{"a.yaml", "fine.yaml"}, Colour: colour}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -125,7 +125,7 @@ func TestJSON(t *testing.T) {
 
 func TestWriteErrorsAreSaid(t *testing.T) {
 	for name, f := range Formats {
-		if err := f(failing{}, found, false); !errors.Is(err, errFull) {
+		if err := f(failing{}, Report{Found: found}); !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -13,10 +13,10 @@ import (
 
 // Text is for people: the place and the sentence, the source line with carets
 // under the whole token, and the hint.
-func Text(w io.Writer, found []campaign.Diagnostic, colour bool) error {
-	paint := painter(colour)
+func Text(w io.Writer, r Report) error {
+	paint := painter(r.Colour)
 	var b strings.Builder
-	for i, d := range found {
+	for i, d := range r.Found {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
