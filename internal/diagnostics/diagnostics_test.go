@@ -89,6 +89,14 @@ func TestPositionsBeyondTheLine(t *testing.T) {
 	}
 }
 
+// A file's name may hold what stands between the place and the sentence.
+func TestPlaceWithColons(t *testing.T) {
+	d := campaign.Diagnostic{File: "a: b.yaml", Line: 1, Col: 2, Rule: "r", Message: "m: n", Warning: true}
+	if out := render(t, Text, []campaign.Diagnostic{d}, false); out != "a: b.yaml:1:2: warning: m: n [r]\n" {
+		t.Errorf("got %q", out)
+	}
+}
+
 func TestOneline(t *testing.T) {
 	line := regexp.MustCompile(`^([^:]+)(?::(\d+):(\d+))?: (.+) \[([a-z0-9-]+)\]$`)
 	out := render(t, Oneline, found, true)

@@ -24,11 +24,12 @@ func Text(w io.Writer, r Report) error {
 		if d.Warning {
 			tint = yellow
 		}
-		place, sentence, _ := strings.Cut(oneLine(d.Error()), ": ")
+		said := oneLine(fmt.Sprintf("%s [%s]", d.Message, d.Rule))
+		place := strings.TrimSuffix(oneLine(d.Error()), ": "+said)
 		if d.Warning {
-			sentence = "warning: " + sentence
+			said = "warning: " + said
 		}
-		fmt.Fprintf(&b, "%s: %s\n", paint(bold, place), paint(tint, sentence))
+		fmt.Fprintf(&b, "%s: %s\n", paint(bold, place), paint(tint, said))
 		if d.Source != "" && d.Line > 0 {
 			excerpt(&b, d, func(s string) string { return paint(tint, s) })
 		}

@@ -44,8 +44,8 @@ var (
 
 // Ignore leaves out the warnings that comments of the named YAML files say to ignore.
 // An error always stays: a comment never lets something be sent that could not be.
-// unused are warnings about comments that ignore nothing. They are sure only when
-// found is all that there is to find.
+// unused are warnings about comments that ignore nothing. With errors none says that a
+// problem is not there: what could not be checked may have it.
 func Ignore(fsys fs.FS, files []string, found []campaign.Diagnostic, known func(rule string) bool) (left, unused []campaign.Diagnostic) {
 	comments := map[string][]ignoring{}
 	lines := map[string][]string{}
@@ -59,10 +59,11 @@ func Ignore(fsys fs.FS, files []string, found []campaign.Diagnostic, known func(
 			left = append(left, d)
 		}
 	}
+	whole := !campaign.HasErrors(left)
 	for _, file := range files {
 		doc := &Document{file: file, lines: lines[file]}
 		for _, c := range comments[file] {
-			unused = append(unused, doc.unspent(c, known)...)
+			unused = append(unused, doc.unspent(c, known, whole)...)
 		}
 	}
 	return left, unused
@@ -90,8 +91,9 @@ func ignored(comments []ignoring, d campaign.Diagnostic) bool {
 	return gone
 }
 
-// unspent are the warnings about rules of a comment that ignored nothing.
-func (d *Document) unspent(c ignoring, known func(rule string) bool) (out []campaign.Diagnostic) {
+// unspent are the warnings about rules of a comment that ignored nothing; whole means
+// that everything was checked.
+func (d *Document) unspent(c ignoring, known func(rule string) bool, whole bool) (out []campaign.Diagnostic) {
 	say := func(at span, message, hint string) {
 		w := d.diagnostic(at, ruleUnusedIgnore, message, hint)
 		w.Warning = true
@@ -107,7 +109,7 @@ func (d *Document) unspent(c ignoring, known func(rule string) bool) (out []camp
 			say(at, fmt.Sprintf("there is no rule %q", clip(n.rule)), "the rule's name stands in brackets behind the problem")
 		case n.refused:
 			say(at, n.rule+" is an error here, and only warnings can be ignored", "correct what it says")
-		case !n.spent:
+		case !n.spent && whole:
 			say(at, n.rule+" ignores nothing: there is no such problem in what follows", "remove it")
 		}
 	}

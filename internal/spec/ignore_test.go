@@ -38,6 +38,7 @@ func TestIgnore(t *testing.T) {
 		"an error":                {"# campaign: ignore=r-a\na: FAIL:r-a\n", "2 r-a", "1:20 r-a is an error here"},
 		"another rule":            {"# campaign: ignore=r-b\na: WARN:r-a\n", "2 r-a", "1:20 r-b ignores nothing"},
 		"no rule":                 {"# campaign: ignore=q-a\na: WARN:q-a\n", "", `1:20 there is no rule "q-a"`},
+		"an error elsewhere":      {"# campaign: ignore=r-b,q-z\na: FAIL:r-a\n", "2 r-a", `1:24 there is no rule "q-z"`},
 		"the same twice":          {"# campaign: ignore=r-a,r-a\na: WARN:r-a\n", "", ""},
 		"names nothing":           {"# campaign: ignore\na: WARN:r-a\n", "2 r-a", "1:1 the comment names no rule"},
 		"an empty list":           {"# campaign: ignore=\na: WARN:r-a\n", "2 r-a", "1:1 the comment names no rule"},
