@@ -19,7 +19,7 @@ import (
 // Report is what one check of files found.
 type Report struct {
 	Found  []campaign.Diagnostic // sorted
-	Files  []string              // that were checked, sorted: also those without a problem
+	Files  []string              // that were checked: also those without a problem
 	Colour bool                  // for terminals; formats for machines ignore it
 }
 

@@ -36,19 +36,20 @@ func many() (out []campaign.Diagnostic) {
 	return out
 }
 
-// sarifSchema is our own of what we write: the standard's may not be copied here.
-func sarifSchema(t *testing.T) *jsonschema.Schema {
+// schemaOf reads a schema of ours: json.schema.json is that of our format, and
+// sarif.schema.json of what we write of the standard's.
+func schemaOf(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat = true
-	data, err := os.ReadFile("testdata/sarif.schema.json")
+	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.AddResource("sarif.schema.json", bytes.NewReader(data)); err != nil {
+	if err := c.AddResource(name, bytes.NewReader(data)); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := c.Compile("sarif.schema.json")
+	schema, err := c.Compile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func sarifSchema(t *testing.T) *jsonschema.Schema {
 }
 
 func TestSARIF(t *testing.T) {
-	schema := sarifSchema(t)
+	schema := schemaOf(t, "sarif.schema.json")
 	for _, found := range [][]campaign.Diagnostic{nil, found, hostile, many()} {
 		out := render(t, SARIF, found, true)
 		var doc any
@@ -92,7 +93,7 @@ func TestSARIF(t *testing.T) {
 
 // The schema is one that can be broken.
 func TestSARIFIsChecked(t *testing.T) {
-	schema := sarifSchema(t)
+	schema := schemaOf(t, "sarif.schema.json")
 	out := render(t, SARIF, found, false)
 	for _, wrong := range [][2]string{{`"level": "error"`, `"level": "fatal"`}, {`"2.1.0"`, `"2.1"`}, {`"startLine": 7`, `"startLine": 0`},
 		{`"unicodeCodePoints"`, `"runes"`}, {`"a.yaml"`, `"a b.yaml"`}, {`"ruleIndex"`, `"rule"`}} {
@@ -106,6 +107,23 @@ func TestSARIFIsChecked(t *testing.T) {
 		}
 		if schema.Validate(doc) == nil {
 			t.Errorf("%s passes", wrong[1])
+		}
+	}
+}
+
+func TestJSONSchema(t *testing.T) {
+	schema := schemaOf(t, "json.schema.json")
+	for _, found := range [][]campaign.Diagnostic{nil, found, hostile, many()} {
+		var doc any
+		if err := json.Unmarshal([]byte(render(t, JSON, found, true)), &doc); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(doc); err != nil {
+			t.Error(err)
+		}
+		doc.(map[string]any)["problems"] = 1
+		if schema.Validate(doc) == nil {
+			t.Error("a member that nobody knows passes")
 		}
 	}
 }
