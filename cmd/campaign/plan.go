@@ -95,7 +95,7 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if err := view.end(); err != nil {
 		return fail(exitState, "%w", err)
 	}
-	a.show(a.stderr, campaign.SortDiagnostics(found))
+	a.show(a.stderr, p.heard(files, found))
 	if campaign.HasErrors(found) {
 		return quit(exitProblems)
 	}

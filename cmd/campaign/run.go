@@ -288,7 +288,7 @@ func (s *sender) prepare(ctx context.Context, files []string, o occasion) ([]*to
 	if campaign.HasErrors(found) {
 		return nil, s.invalid(found)
 	}
-	s.show(s.stderr, campaign.SortDiagnostics(found))
+	s.show(s.stderr, s.heard(files, found))
 	return out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 
 func newValidate(a *app) *cobra.Command {
 	var format string
+	var deny bool
 	cmd := &cobra.Command{
 		Use:   "validate [PATH…]",
 		Short: "Check campaign files completely, without a network and without secrets",
@@ -23,10 +25,14 @@ func newValidate(a *app) *cobra.Command {
 All problems are listed at once, each with file, line, column, rule and a hint. Every profile of targets.yaml must be able to send the
 campaign; the rows are checked under the chosen one.
 
-Without PATH the whole project is checked. A folder means every campaign file below it; - is standard input.`,
+Without PATH the whole project is checked. A folder means every campaign file below it; - is standard input.
+
+A comment "# campaign: ignore=RULE" above a value takes a warning away, never an error. docs/rules.md explains every rule. The formats
+sarif, junit, github and gitlab are for CI; github also writes into the step's summary what GitHub does not annotate.`,
 		Example: `  campaign validate
   campaign validate campaigns/census.yaml
-  campaign validate --format json > problems.json`,
+  campaign validate --format json > problems.json
+  campaign validate --format github --deny-warnings`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			render, ok := diagnostics.Formats[format]
 			if !ok {
@@ -37,29 +43,44 @@ Without PATH the whole project is checked. A folder means every campaign file be
 				return err
 			}
 			found = campaign.SortDiagnostics(found)
-			if err := render(a.stdout, found, a.colour(a.stdout)); err != nil {
+			if deny {
+				for i := range found {
+					found[i].Warning = false
+				}
+			}
+			r := diagnostics.Report{Found: found, Files: files, Colour: a.colour(a.stdout)}
+			if diagnostics.FromRepository[format] {
+				r = a.fromRepository(r)
+			}
+			if err := render(a.stdout, r); err != nil {
 				return fail(exitState, "the problems could not be written: %w", err)
 			}
-			fmt.Fprintln(a.stderr, tally(found, files))
+			fmt.Fprintln(a.stderr, tally(found, len(files)))
+			if format == "github" {
+				if err := summarize(os.Getenv("GITHUB_STEP_SUMMARY"), r); err != nil {
+					return fail(exitState, "the step's summary could not be written: %w", err)
+				}
+			}
 			if campaign.HasErrors(found) {
 				return quit(exitProblems)
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text, oneline or json")
+	cmd.Flags().StringVar(&format, "format", "text", "text, oneline, json, sarif, junit, github or gitlab")
+	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "warnings are errors")
 	return cmd
 }
 
-// validate checks the named campaigns and counts the files.
-func (a *app) validate(ctx context.Context, args []string) (found []campaign.Diagnostic, files int, err error) {
+// validate checks the named campaigns and lists the files.
+func (a *app) validate(ctx context.Context, args []string) (found []campaign.Diagnostic, files []string, err error) {
 	p, found, err := a.openProject()
 	if err != nil || p == nil {
-		return found, 1, err
+		return found, []string{spec.TargetsFile}, err
 	}
 	names, _, err := p.campaignFiles(a.stdin, args)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	found = append(found, p.accountProblems()...)
 	jobs, more := p.compileAll(names, (&runFlags{}).occasion())
@@ -67,12 +88,14 @@ func (a *app) validate(ctx context.Context, args []string) (found []campaign.Dia
 	for _, j := range jobs {
 		_, rows, err := j.check(ctx)
 		if err != nil && !campaign.HasErrors(found) { // with errors it has been said what cannot be read
-			return nil, 0, fail(exitProblems, "%w", err)
+			return nil, nil, fail(exitProblems, "%w", err)
 		}
 		found = append(found, rows...)
 		found = append(found, p.otherProfiles(j)...)
 	}
-	return found, len(names) + 1, nil
+	files = append([]string{spec.TargetsFile}, names...)
+	left, unused := spec.Ignore(p.files, files, found, diagnostics.Known)
+	return append(left, unused...), files, nil
 }
 
 // compileAll compiles the named files and finds names that are used twice: a

@@ -44,15 +44,26 @@ func (d Diagnostic) Error() string {
 	return fmt.Sprintf("%s: %s [%s]", at, d.Message, d.Rule)
 }
 
-// SortDiagnostics orders by file, line, column, rule and message and drops
-// exact repetitions.
+// SortDiagnostics orders by file, line, column, rule, message and what else they say,
+// so that the order in which they were found never shows, and drops exact repetitions.
 func SortDiagnostics(ds []Diagnostic) []Diagnostic {
 	slices.SortStableFunc(ds, func(a, b Diagnostic) int {
 		return cmp.Or(
 			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col),
-			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
+			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Hint, b.Hint),
+			cmp.Compare(a.EndCol, b.EndCol), cmp.Compare(a.Stands, b.Stands), cmp.Compare(a.Source, b.Source), warningsLast(a, b))
 	})
 	return slices.Compact(ds)
+}
+
+func warningsLast(a, b Diagnostic) int {
+	switch {
+	case a.Warning == b.Warning:
+		return 0
+	case b.Warning:
+		return -1
+	}
+	return 1
 }
 
 // HasErrors reports whether any of ds is more than a warning.

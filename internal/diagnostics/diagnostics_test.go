@@ -23,7 +23,7 @@ var found = []campaign.Diagnostic{
 func render(t *testing.T, f Format, found []campaign.Diagnostic, colour bool) string {
 	t.Helper()
 	var b strings.Builder
-	if err := f(&b, found, colour); err != nil {
+	if err := f(&b, Report{Found: found, Files: []string{"a.yaml", "fine.yaml"}, Colour: colour}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -89,6 +89,14 @@ func TestPositionsBeyondTheLine(t *testing.T) {
 	}
 }
 
+// A file's name may hold what stands between the place and the sentence.
+func TestPlaceWithColons(t *testing.T) {
+	d := campaign.Diagnostic{File: "a: b.yaml", Line: 1, Col: 2, Rule: "r", Message: "m: n", Warning: true}
+	if out := render(t, Text, []campaign.Diagnostic{d}, false); out != "a: b.yaml:1:2: warning: m: n [r]\n" {
+		t.Errorf("got %q", out)
+	}
+}
+
 func TestOneline(t *testing.T) {
 	line := regexp.MustCompile(`^([^:]+)(?::(\d+):(\d+))?: (.+) \[([a-z0-9-]+)\]$`)
 	out := render(t, Oneline, found, true)
@@ -125,7 +133,7 @@ func TestJSON(t *testing.T) {
 
 func TestWriteErrorsAreSaid(t *testing.T) {
 	for name, f := range Formats {
-		if err := f(failing{}, found, false); !errors.Is(err, errFull) {
+		if err := f(failing{}, Report{Found: found}); !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,16 +1,11 @@
 package diagnostics
 
-import (
-	"encoding/json"
-	"io"
-
-	"campaign/internal/campaign"
-)
+import "io"
 
 // JSON writes one document: {"format_version": 1, "diagnostics": […]}. Lines and
 // columns are 1-based, columns count code points, end_column is exclusive; what
 // is not known is left out.
-func JSON(w io.Writer, found []campaign.Diagnostic, _ bool) error {
+func JSON(w io.Writer, r Report) error {
 	type diagnostic struct {
 		File      string `json:"file"`
 		Line      int    `json:"line,omitempty"`
@@ -22,14 +17,11 @@ func JSON(w io.Writer, found []campaign.Diagnostic, _ bool) error {
 		Hint      string `json:"hint,omitempty"`
 		StandsFor int64  `json:"stands_for,omitempty"` // problems that are not listed
 	}
-	all := make([]diagnostic, len(found))
-	for i, d := range found {
+	all := make([]diagnostic, len(r.Found))
+	for i, d := range r.Found {
 		all[i] = diagnostic{d.File, d.Line, d.Col, d.EndCol, severity(d), d.Rule, d.Message, d.Hint, d.Stands}
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(struct {
+	return writeJSON(w, struct {
 		FormatVersion int          `json:"format_version"`
 		Diagnostics   []diagnostic `json:"diagnostics"`
 	}{1, all})

@@ -3,15 +3,13 @@ package diagnostics
 import (
 	"io"
 	"strings"
-
-	"campaign/internal/campaign"
 )
 
 // Oneline writes `path:line:col: message [rule]`, a line each, for editors and
 // regular expressions. Line breaks inside a message become spaces.
-func Oneline(w io.Writer, found []campaign.Diagnostic, _ bool) error {
+func Oneline(w io.Writer, r Report) error {
 	var b strings.Builder
-	for _, d := range found {
+	for _, d := range r.Found {
 		b.WriteString(oneLine(d.Error()))
 		b.WriteByte('\n')
 	}

@@ -13,10 +13,10 @@ import (
 
 // Text is for people: the place and the sentence, the source line with carets
 // under the whole token, and the hint.
-func Text(w io.Writer, found []campaign.Diagnostic, colour bool) error {
-	paint := painter(colour)
+func Text(w io.Writer, r Report) error {
+	paint := painter(r.Colour)
 	var b strings.Builder
-	for i, d := range found {
+	for i, d := range r.Found {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
@@ -24,11 +24,12 @@ func Text(w io.Writer, found []campaign.Diagnostic, colour bool) error {
 		if d.Warning {
 			tint = yellow
 		}
-		place, sentence, _ := strings.Cut(oneLine(d.Error()), ": ")
+		said := oneLine(fmt.Sprintf("%s [%s]", d.Message, d.Rule))
+		place := strings.TrimSuffix(oneLine(d.Error()), ": "+said)
 		if d.Warning {
-			sentence = "warning: " + sentence
+			said = "warning: " + said
 		}
-		fmt.Fprintf(&b, "%s: %s\n", paint(bold, place), paint(tint, sentence))
+		fmt.Fprintf(&b, "%s: %s\n", paint(bold, place), paint(tint, said))
 		if d.Source != "" && d.Line > 0 {
 			excerpt(&b, d, func(s string) string { return paint(tint, s) })
 		}

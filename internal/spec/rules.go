@@ -65,4 +65,7 @@ const (
 	ruleUnknownTarget = "unknown-target"
 	ruleWrongSystem   = "wrong-system"
 	ruleWrongTarget   = "wrong-target"
+
+	// Comments.
+	ruleUnusedIgnore = "unused-ignore"
 )
