@@ -157,6 +157,9 @@ func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (t *
 	t = jobs[0]
 	defer func() { err = errors.Join(err, t.cap.Close()) }()
 	open, code, err := s.standing(ctx, t, o)
+	if err == nil && t.guard != "" {
+		err = fail(code, "it %s", t.guard)
+	}
 	if err != nil || !open {
 		return t, worst(code, exitCode(err)), "", err
 	}
@@ -182,7 +185,7 @@ func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (t *
 		return t, exitCode(err), "", err
 	}
 	if stops {
-		return t, exitGuard, "", fail(exitGuard, "a guard on its audience stops it: a person must look")
+		return t, exitGuard, "", fail(exitGuard, "%s, with `campaign run %s --occurrence \"%s\"`", t.guard, file, slot.Label)
 	}
 	code, err = s.carryOut(ctx, t)
 	return t, code, "", err

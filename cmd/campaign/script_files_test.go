@@ -133,7 +133,9 @@ func scriptSoon(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "soon NAME SECONDS")
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ts.Setenv(args[0], time.Now().UTC().Add(time.Duration(n)*time.Second).Format(time.RFC3339))
+	at := time.Now().UTC().Add(time.Duration(n) * time.Second).Format(time.RFC3339)
+	ts.Setenv(args[0], at)
+	ts.Setenv(args[0]+"_LABEL", strings.TrimSuffix(at, "Z")+" UTC")
 }
 
 // scriptAhead decides, as a process with a wrong clock would, what is due until tomorrow.

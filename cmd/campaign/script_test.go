@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 //	holds DIR PATTERN…          each pattern is in some file below, or in its name
 //	valid-json FILE             it is JSON
 //	yesterday NAME              $NAME is yesterday's day of the week
-//	soon NAME SECONDS           $NAME is the time in so many seconds, as a schedule's at
+//	soon NAME SECONDS           $NAME is the time in so many seconds, as a schedule's at; $NAME_LABEL names the occurrence
 //	ahead PROJECT PROFILE       what is due until tomorrow was decided: a clock stood wrong
 //	head-of NAME                $NAME is the commit that is checked out here
 func TestScript(t *testing.T) {
