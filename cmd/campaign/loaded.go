@@ -59,10 +59,11 @@ func (s *shelf) scan(reread func(file string) bool) (found []campaign.Diagnostic
 		return found, err
 	}
 	defer p.close()
-	files, _, err := p.campaignFiles(nil, s.args)
-	if err != nil && len(s.byFile)+len(s.plain) == 0 {
+	files, missing, err := s.files(p)
+	if err != nil {
 		return nil, err
 	}
+	found = append(found, missing...)
 	s.forget(files)
 	for _, file := range files {
 		if s.fresh(p, file, reread) {
@@ -85,6 +86,28 @@ func (s *shelf) scan(reread func(file string) bool) (found []campaign.Diagnostic
 		}
 	}
 	return s.problems(found), nil
+}
+
+// files are those that are campaigns, and problems for each PATH without one. At first
+// that is an error: somebody has mistyped it. Later the others are run all the same.
+func (s *shelf) files(p *project) (files []string, missing []campaign.Diagnostic, err error) {
+	args := s.args
+	if len(args) == 0 {
+		args = []string{p.dir}
+	}
+	for _, arg := range args {
+		some, _, err := p.campaignFiles(nil, []string{arg})
+		switch {
+		case err == nil:
+			files = append(files, some...)
+		case len(s.byFile)+len(s.invalid)+len(s.plain) == 0:
+			return nil, nil, err
+		default:
+			missing = append(missing, campaign.Diagnostic{File: arg, Rule: "no-campaign-file", Message: err.Error(), Hint: "what was run from there is not run any more"})
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), missing, nil
 }
 
 // forget drops the files that are gone.

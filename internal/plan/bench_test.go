@@ -114,7 +114,9 @@ func BenchmarkCap(b *testing.B) {
 	fsys := fstest.MapFS{"r.csv": {Data: data}}
 	spec := base("", "[环科园] {{ .company }} 公告", "<p>{{ .company }}：{{ .amount }} 元</p>")
 	spec.Workers = 2
-	spec.Open = func(path string, sheet campaign.Sheet) (recipients.Source, error) { return recipients.Open(fsys, path, sheet) }
+	spec.Open = func(path string, sheet campaign.Sheet) (recipients.Source, error) {
+		return recipients.Open(fsys, path, sheet)
+	}
 	got := func(yield func(string, error) bool) {
 		for i := range 3 * benchRows {
 			if !yield(fmt.Sprintf("2fb5c7c3-%08d-4a1b", i%(2*benchRows)), nil) {
