@@ -29,6 +29,7 @@ type crew struct {
 	standIn *standIn // nil: the accounts' own addresses
 	profile string
 	since   time.Time // when this process began to look
+	partial bool      // of the project's campaigns it has those below some PATHs
 	lines   lines
 	watcher watcher // nil: nobody looks
 }
@@ -287,10 +288,24 @@ func (c *crew) orphan(ctx context.Context, slot campaign.Slot) daemon.Outcome {
 		return daemon.Outcome{Over: true}
 	case run.ID != "":
 		return daemon.Outcome{Code: exitGuard, Err: fmt.Errorf("it was begun and its file is gone or not valid any more: `campaign resume %s` goes on, `campaign cancel %s --reason TEXT` ends it", run.ID, run.ID)}
+	case c.partial && p.schedules(slot.Campaign):
+		return daemon.Outcome{} // who has that PATH runs it
 	case present().Sub(slot.At) > orphanAfter:
 		return daemon.Outcome{Over: true, Skip: campaign.SkipMissed + ": its file was removed, or is not valid", Code: exitProblems}
 	}
 	return daemon.Outcome{Code: exitGuard, Err: errors.New("its file is gone or not valid: nothing is sent")}
+}
+
+// schedules reports whether a valid file of the project is that scheduled campaign.
+func (p *project) schedules(name string) bool {
+	files, _, err := p.campaignFiles(nil, nil)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		j, found := p.compile(file, (&runFlags{}).occasion())
+		return !campaign.HasErrors(found) && j.table != nil && j.campaign.Name == name
+	})
 }
 
 // line gives a campaign the account as others use it at the same time.

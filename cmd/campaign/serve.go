@@ -78,6 +78,7 @@ func (a *app) serve(ctx context.Context, args []string, f scheduleFlags, listen 
 		return err
 	}
 	defer c.close()
+	c.partial = len(args) > 0
 	b, err := openBoard(ctx, p, c)
 	if err != nil {
 		return err
