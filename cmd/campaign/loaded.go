@@ -69,7 +69,7 @@ func (s *shelf) scan(reread func(file string) bool) (found []campaign.Diagnostic
 		if s.fresh(p, file, reread) {
 			continue
 		}
-		j, diags := p.compile(file, (&runFlags{}).occasion())
+		j, diags := s.compile(p, file)
 		if campaign.HasErrors(diags) {
 			s.invalid[file] = campaign.SortDiagnostics(diags)
 			continue
@@ -86,6 +86,16 @@ func (s *shelf) scan(reread func(file string) bool) (found []campaign.Diagnostic
 		}
 	}
 	return s.problems(found), nil
+}
+
+// compile checks a file. A bug that it meets is that file's problem: the others are run.
+func (s *shelf) compile(p *project, file string) (j *job, found []campaign.Diagnostic) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			j, found = nil, []campaign.Diagnostic{{File: file, Rule: "bug", Message: fmt.Sprintf("a bug: %v", bug), Hint: "`campaign validate` shows where; please report it"}}
+		}
+	}()
+	return p.compile(file, (&runFlags{}).occasion())
 }
 
 // files are those that are campaigns, and problems for each PATH without one. At first

@@ -270,6 +270,14 @@ func TestServeReadsAgain(t *testing.T) {
 	}
 }
 
+// A bug that a file meets while it is read is that file's problem.
+func TestABugInAFile(t *testing.T) {
+	j, found := (&shelf{}).compile(nil, "one.yaml")
+	if j != nil || len(found) != 1 || found[0].File != "one.yaml" || found[0].Warning || found[0].Rule != "bug" {
+		t.Errorf("%v, %v", j, found)
+	}
+}
+
 // A PATH of the command line without a file any more is said, and keeps nothing else
 // from being run.
 func TestAPathIsGone(t *testing.T) {
