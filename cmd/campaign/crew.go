@@ -17,6 +17,7 @@ import (
 	"campaign/internal/ledger"
 	"campaign/internal/ledger/sqlite"
 	"campaign/internal/runner"
+	"campaign/internal/schedule"
 	"campaign/internal/targets"
 )
 
@@ -27,6 +28,8 @@ type crew struct {
 	ledger  *sqlite.Ledger
 	standIn *standIn // nil: the accounts' own addresses
 	profile string
+	since   time.Time // when this process began to look
+	partial bool      // of the project's campaigns it has those below some PATHs
 	lines   lines
 	watcher watcher // nil: nobody looks
 }
@@ -37,7 +40,7 @@ type crew struct {
 type slotCheck func(ctx context.Context, s *sender, t *todo, slot campaign.Slot) (reason string, err error)
 
 // slotChecks are asked in this order, and the first reason counts.
-var slotChecks = []slotCheck{suspendedSlot, expiredSlot, unchangedSlot}
+var slotChecks = []slotCheck{suspendedSlot, lateSlot, expiredSlot, unchangedSlot}
 
 // suspendedSlot leaves out what was suspended between its claim and its turn.
 func suspendedSlot(_ context.Context, _ *sender, t *todo, _ campaign.Slot) (string, error) {
@@ -47,12 +50,38 @@ func suspendedSlot(_ context.Context, _ *sender, t *todo, _ campaign.Slot) (stri
 	return "", nil
 }
 
+// lateSlot leaves out what a process claimed that ended before it could begin it, as
+// if nobody had claimed it: what is late is missed, unless the schedule has a use for
+// it. What waits for its turn in this process is not late.
+func lateSlot(_ context.Context, s *sender, t *todo, slot campaign.Slot) (string, error) {
+	rules := t.campaign.Schedule
+	if rules.Missed.Policy == campaign.CatchNone && !rules.Queue && slot.Decided.Before(s.crew.since) && late(t.table, slot) {
+		return campaign.SkipMissed + ": it was claimed in time, and nothing came to begin it", nil
+	}
+	return "", nil
+}
+
+// late reports whether a slot does not count as on time any more. One that is caught
+// up with has its time from then on.
+func late(table *schedule.Timetable, slot campaign.Slot) bool {
+	since := slot.At
+	if slot.Decided.After(since) {
+		since = slot.Decided
+	}
+	return present().Sub(since) > table.Within()
+}
+
 // expiredSlot leaves out what waited until it was worth nothing any more.
 func expiredSlot(_ context.Context, _ *sender, t *todo, slot campaign.Slot) (string, error) {
-	if until := t.table.Expiry(slot.At, slot.Decided); !until.IsZero() && present().After(until) {
+	if expired(t.table, slot) {
 		return campaign.SkipMissed + ": it had expired before its turn came", nil
 	}
 	return "", nil
+}
+
+func expired(table *schedule.Timetable, slot campaign.Slot) bool {
+	until := table.Expiry(slot.At, slot.Decided)
+	return !until.IsZero() && present().After(until)
 }
 
 // carry carries an occurrence out, or goes on with it. A state that failed stops all.
@@ -157,6 +186,9 @@ func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (t *
 	t = jobs[0]
 	defer func() { err = errors.Join(err, t.cap.Close()) }()
 	open, code, err := s.standing(ctx, t, o)
+	if err == nil && t.guard != "" {
+		err = fail(code, "it %s", t.guard)
+	}
 	if err != nil || !open {
 		return t, worst(code, exitCode(err)), "", err
 	}
@@ -182,7 +214,7 @@ func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (t *
 		return t, exitCode(err), "", err
 	}
 	if stops {
-		return t, exitGuard, "", fail(exitGuard, "a guard on its audience stops it: a person must look")
+		return t, exitGuard, "", fail(exitGuard, "%s, with `campaign run %s --occurrence \"%s\"`", t.guard, file, slot.Label)
 	}
 	code, err = s.carryOut(ctx, t)
 	return t, code, "", err
@@ -217,14 +249,10 @@ func (s *sender) become(ctx context.Context, id string) (run campaign.Run, over 
 }
 
 // notBegun is the outcome of an occurrence of which nothing could be begun: it is
-// tried again as long as it still counts as on time.
+// tried again as long as it still counts as on time and has not expired.
 func (c *crew) notBegun(l *loaded, slot campaign.Slot, err error) daemon.Outcome {
 	out := daemon.Outcome{Code: exitCode(err), Err: err}
-	since := slot.At
-	if slot.Decided.After(since) {
-		since = slot.Decided
-	}
-	if present().Sub(since) > l.table.Within() {
+	if late(l.table, slot) || expired(l.table, slot) {
 		out.Over, out.Skip = true, campaign.SkipMissed+": it could not begin: "+oneLine(err)
 	}
 	return out
@@ -260,10 +288,24 @@ func (c *crew) orphan(ctx context.Context, slot campaign.Slot) daemon.Outcome {
 		return daemon.Outcome{Over: true}
 	case run.ID != "":
 		return daemon.Outcome{Code: exitGuard, Err: fmt.Errorf("it was begun and its file is gone or not valid any more: `campaign resume %s` goes on, `campaign cancel %s --reason TEXT` ends it", run.ID, run.ID)}
+	case c.partial && p.schedules(slot.Campaign):
+		return daemon.Outcome{} // who has that PATH runs it
 	case present().Sub(slot.At) > orphanAfter:
 		return daemon.Outcome{Over: true, Skip: campaign.SkipMissed + ": its file was removed, or is not valid", Code: exitProblems}
 	}
 	return daemon.Outcome{Code: exitGuard, Err: errors.New("its file is gone or not valid: nothing is sent")}
+}
+
+// schedules reports whether a valid file of the project is that scheduled campaign.
+func (p *project) schedules(name string) bool {
+	files, _, err := p.campaignFiles(nil, nil)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		j, found := p.compile(file, (&runFlags{}).occasion())
+		return !campaign.HasErrors(found) && j.table != nil && j.campaign.Name == name
+	})
 }
 
 // line gives a campaign the account as others use it at the same time.
@@ -309,7 +351,7 @@ func (a *app) openCrew(ctx context.Context, f runFlags, real bool) (*crew, error
 	}
 	defer p.close()
 	several := &app{stdin: a.stdin, stdout: &together{w: a.stdout}, stderr: &together{w: a.stderr}, signals: a.signals, flags: a.flags}
-	c := &crew{app: several, flags: f}
+	c := &crew{app: several, flags: f, since: present()}
 	if f.sandbox || p.profile.Name == sandboxProfile {
 		p.profile.Name = sandboxProfile
 		if c.standIn, err = p.startStandIn(); err != nil {

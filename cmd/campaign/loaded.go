@@ -59,16 +59,17 @@ func (s *shelf) scan(reread func(file string) bool) (found []campaign.Diagnostic
 		return found, err
 	}
 	defer p.close()
-	files, _, err := p.campaignFiles(nil, s.args)
-	if err != nil && len(s.byFile)+len(s.plain) == 0 {
+	files, missing, err := s.files(p)
+	if err != nil {
 		return nil, err
 	}
+	found = append(found, missing...)
 	s.forget(files)
 	for _, file := range files {
 		if s.fresh(p, file, reread) {
 			continue
 		}
-		j, diags := p.compile(file, (&runFlags{}).occasion())
+		j, diags := s.compile(p, file)
 		if campaign.HasErrors(diags) {
 			s.invalid[file] = campaign.SortDiagnostics(diags)
 			continue
@@ -85,6 +86,38 @@ func (s *shelf) scan(reread func(file string) bool) (found []campaign.Diagnostic
 		}
 	}
 	return s.problems(found), nil
+}
+
+// compile checks a file. A bug that it meets is that file's problem: the others are run.
+func (s *shelf) compile(p *project, file string) (j *job, found []campaign.Diagnostic) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			j, found = nil, []campaign.Diagnostic{{File: file, Rule: "bug", Message: fmt.Sprintf("a bug: %v", bug), Hint: "`campaign validate` shows where; please report it"}}
+		}
+	}()
+	return p.compile(file, (&runFlags{}).occasion())
+}
+
+// files are those that are campaigns, and problems for each PATH without one. At first
+// that is an error: somebody has mistyped it. Later the others are run all the same.
+func (s *shelf) files(p *project) (files []string, missing []campaign.Diagnostic, err error) {
+	args := s.args
+	if len(args) == 0 {
+		args = []string{p.dir}
+	}
+	for _, arg := range args {
+		some, _, err := p.campaignFiles(nil, []string{arg})
+		switch {
+		case err == nil:
+			files = append(files, some...)
+		case len(s.byFile)+len(s.invalid)+len(s.plain) == 0:
+			return nil, nil, err
+		default:
+			missing = append(missing, campaign.Diagnostic{File: arg, Rule: "no-campaign-file", Message: err.Error(), Hint: "what was run from there is not run any more"})
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), missing, nil
 }
 
 // forget drops the files that are gone.

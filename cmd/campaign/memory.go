@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"sync"
 
@@ -46,7 +47,21 @@ var bounds struct {
 	sync.Mutex
 	all     []*memory
 	usual   int64 // without bounds: GOMEMLIMIT, where it is set
+	beside  int64 // what the process keeps whatever goes on, and as much again
 	garbage int   // as usual: GOGC
+}
+
+// keepBeside makes room beside every bound for what is held now: the campaigns that
+// schedules have read. Without it the collector would be at work all the time of a run.
+func keepBeside() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // after the last collection
+	metrics.Read(live)
+	bounds.Lock()
+	defer bounds.Unlock()
+	bounds.beside = 2 * int64(live[0].Value.Uint64())
+	if len(bounds.all) > 0 {
+		setBound()
+	}
 }
 
 // boundMemory sets a bound until the result is freed. A lower GOMEMLIMIT stays.
@@ -68,7 +83,7 @@ func setBound() {
 	limit, garbage := bounds.usual, bounds.garbage
 	if len(bounds.all) == 1 {
 		m := bounds.all[0]
-		limit = min(limit, m.base+memoryOfTexts*m.texts)
+		limit = min(limit, bounds.beside+m.base+memoryOfTexts*m.texts)
 		if m.garbage != 0 {
 			garbage = m.garbage
 		}

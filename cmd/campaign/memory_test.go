@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 // The bound of a run leaves room for the texts of its largest block, and goes with
 // the run.
 func TestMemoryIsBoundWithRoomForTexts(t *testing.T) {
+	bounds.beside = 0 // schedules of other tests
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	block := func(n int) []targets.Message {
@@ -49,6 +51,7 @@ func TestMemoryIsBoundWithRoomForTexts(t *testing.T) {
 
 // Several things at once bound nothing, in whatever order they end.
 func TestMemoryOfSeveral(t *testing.T) {
+	bounds.beside = 0 // schedules of other tests
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 	for _, order := range [][]int{{0, 1}, {1, 0}} {
@@ -65,4 +68,24 @@ func TestMemoryOfSeveral(t *testing.T) {
 			t.Errorf("none is left: %d", got)
 		}
 	}
+}
+
+// What schedules keep has room beside a bound.
+func TestMemoryBesideABound(t *testing.T) {
+	defer func() { bounds.beside = 0 }()
+	bounds.beside = 0
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	kept := make([]byte, 64<<20)
+	runtime.GC()
+	keepBeside()
+	m := boundMemory(memoryOfRun(1000, 8))
+	if got := debug.SetMemoryLimit(-1); got < 2*int64(len(kept))+m.base || got == before {
+		t.Errorf("with %d held the bound is %d", len(kept), got)
+	}
+	m.free()
+	if got := debug.SetMemoryLimit(-1); got != before {
+		t.Errorf("afterwards %d, before %d", got, before)
+	}
+	runtime.KeepAlive(kept)
 }

@@ -322,7 +322,27 @@ func (s *sender) invalid(found []campaign.Diagnostic) error {
 			code = exitProblems
 		}
 	}
+	if s.crew != nil { // it is read where the problems are not
+		return fail(code, "nothing was sent: %s", firstProblem(found))
+	}
 	return fail(code, "nothing was sent: correct the problems above first")
+}
+
+// firstProblem is the first error, and how many more there are.
+func firstProblem(found []campaign.Diagnostic) string {
+	text, more := "", -1
+	for _, d := range found {
+		if d.Warning {
+			continue
+		}
+		if more++; more == 0 {
+			text = d.Error()
+		}
+	}
+	if more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return text
 }
 
 // refresh asks the upstream for its groups when a campaign goes to groups by

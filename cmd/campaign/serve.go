@@ -78,6 +78,7 @@ func (a *app) serve(ctx context.Context, args []string, f scheduleFlags, listen 
 		return err
 	}
 	defer c.close()
+	c.partial = len(args) > 0
 	b, err := openBoard(ctx, p, c)
 	if err != nil {
 		return err
@@ -128,6 +129,7 @@ func (c *crew) follow(ctx context.Context, s *shelf, b *board, changes <-chan fo
 		return
 	}
 	debug.FreeOSMemory() // reading everything took more than keeping it
+	keepBeside()
 	again := make(chan struct{}, 1)
 	if c.signals != nil {
 		c.signals.onHangup(func() {
@@ -154,6 +156,7 @@ func (c *crew) follow(ctx context.Context, s *shelf, b *board, changes <-chan fo
 		}
 		found, err := s.scan(reread)
 		b.loaded(s, found, err)
+		keepBeside()
 		said = c.tell(found, err, said)
 		if err == nil && !hand() {
 			return

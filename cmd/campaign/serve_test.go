@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"campaign/internal/campaign"
 	"campaign/internal/sandbox"
 )
 
@@ -212,6 +214,7 @@ func TestServeFollowsFiles(t *testing.T) {
 	if err := os.Remove(filepath.Join(s.dir, "gone.yaml")); err != nil {
 		t.Fatal(err)
 	}
+	s.says(`its file is gone.* campaign=gone`)
 	write(t, s.dir, map[string]string{"new.yaml": notice("new", "new", "at: ["+soon(8)+"]")})
 	s.until("the new one is there", func() bool {
 		page := s.get("/")
@@ -264,6 +267,55 @@ func TestServeReadsAgain(t *testing.T) {
 	s.says("reading all files again")
 	if code := s.end(); code != exitDone {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// A bug that a file meets while it is read is that file's problem.
+func TestABugInAFile(t *testing.T) {
+	j, found := (&shelf{}).compile(nil, "one.yaml")
+	if j != nil || len(found) != 1 || found[0].File != "one.yaml" || found[0].Warning || found[0].Rule != "bug" {
+		t.Errorf("%v, %v", j, found)
+	}
+}
+
+// A PATH of the command line without a file any more is said, and keeps nothing else
+// from being run.
+func TestAPathIsGone(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"targets.yaml":   strings.Replace(servedTargets, "BASE_URL", "http://127.0.0.1:1", 1),
+		"kept.yaml":      notice("kept", "kept", "cron: 0 9 * * *"),
+		"gone.yaml":      notice("gone", "gone", "cron: 0 9 * * *"),
+		"more/more.yaml": notice("more", "more", "cron: 0 9 * * *"),
+	})
+	a := &app{stderr: &stream{}}
+	a.flags.project = dir
+	s := &shelf{app: a, args: []string{filepath.Join(dir, "gone.yaml"), filepath.Join(dir, "more"), filepath.Join(dir, "kept.yaml")}}
+	scan := func() (names []string, found []campaign.Diagnostic) {
+		t.Helper()
+		found, err := s.scan(func(string) bool { return false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range s.entries() {
+			names = append(names, e.Name)
+		}
+		return names, found
+	}
+	if names, found := scan(); len(names) != 3 || len(found) != 0 {
+		t.Fatalf("%v, %v", names, found)
+	}
+	for _, gone := range []string{"gone.yaml", "more/more.yaml"} {
+		if err := os.Remove(filepath.Join(dir, gone)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, found := scan()
+	if !slices.Equal(names, []string{"kept"}) || len(found) != 2 || found[0].Rule != "no-campaign-file" || found[0].Warning {
+		t.Errorf("%v, %v", names, found)
+	}
+	if _, err := (&shelf{app: a, args: s.args}).scan(func(string) bool { return false }); err == nil {
+		t.Error("a PATH that was never there is no mistake")
 	}
 }
 

@@ -78,16 +78,17 @@ func (s *sender) mayBegin(t *todo, run campaign.Run) (open bool, code int, err e
 	}
 	switch {
 	case ends.IsZero():
+		return true, exitDone, nil
 	case now.After(ends):
-		fmt.Fprintf(s.stderr, "%s began to be planned at %s, nothing of it was sent, and it has expired: --occurrence LABEL sends it\n",
-			t.title(s), at(run.Occurrence.Time, t.spec.Zone))
-		return false, exitGuard, nil
+		t.guard = fmt.Sprintf("began to be planned at %s, nothing of it was sent, and it has expired: --occurrence LABEL sends it", at(run.Occurrence.Time, t.spec.Zone))
 	case opens.After(ends):
-		fmt.Fprintf(s.stderr, "%s is not begun: its window opens at %s, and it would expire at %s, before anything is sent. Begin it later, or raise `expires` under delivery.\n",
-			t.title(s), at(opens, t.spec.Zone), at(ends, t.spec.Zone))
-		return false, exitGuard, nil
+		t.guard = fmt.Sprintf("is not begun: its window opens at %s, and it would expire at %s, before anything is sent. Begin it later, or raise `expires` under delivery.",
+			at(opens, t.spec.Zone), at(ends, t.spec.Zone))
+	default:
+		return true, exitDone, nil
 	}
-	return true, exitDone, nil
+	fmt.Fprintf(s.stderr, "%s %s\n", t.title(s), t.guard)
+	return false, exitGuard, nil
 }
 
 // title names a run in what is said about it.

@@ -61,7 +61,7 @@ func TestMayBegin(t *testing.T) {
 		run := campaign.Run{ID: "run-1", Campaign: c.Name, Occurrence: campaign.Occurrence{Time: test.began}}
 		td := &todo{job: &job{campaign: c, spec: plan.Spec{Zone: time.UTC}}, run: run}
 		open, code, err := s.mayBegin(td, run)
-		if err != nil || open != (test.says == "") || open != (code == exitDone) || !open && code != exitGuard || !strings.Contains(stderr.String(), test.says) {
+		if err != nil || open != (test.says == "") || open != (code == exitDone) || !open && code != exitGuard || !strings.Contains(stderr.String(), test.says) || !strings.Contains(td.guard, test.says) {
 			t.Errorf("%s: %t, %d, %v, %q", name, open, code, err, stderr.String())
 		}
 	}

@@ -84,6 +84,8 @@ func (a *app) tick(ctx context.Context, args []string, f scheduleFlags) error {
 		return err
 	}
 	defer c.close()
+	c.partial = len(args) > 0
+	keepBeside()
 	d := daemon.New(c.options(f.parallel, c.logger()))
 	codes, missed, err := d.Pass(ctx, entries)
 	if missed > 0 {

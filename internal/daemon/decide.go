@@ -47,6 +47,9 @@ func (d *Daemon) take(ctx context.Context, entries []Entry) error {
 	}
 	for name, s := range d.states {
 		e, ok := fresh[name]
+		if !ok && !s.gone {
+			d.Log.Warn("its file is gone: it is not run any more", "campaign", name)
+		}
 		s.gone = !ok
 		if ok && s.Version != e.Version {
 			s.Entry, s.broken, s.retry, s.wait = e, "", time.Time{}, 0

@@ -135,7 +135,7 @@ func TestCampaignPage(t *testing.T) {
 	if status != 200 || external.MatchString(body) {
 		t.Error(status)
 	}
-	holds(t, body, "digest.yaml", "done, with problems", "exit code 3", "2026-11-23T12:00 Asia/Shanghai (4)", "going on", "2026-11-24 20:00:00", "report of run")
+	holds(t, body, "digest.yaml", "done, with problems", "exit code 3", "2026-11-23T12:00 Asia/Shanghai (4)", `<span class="tag busy">due</span>`, "2026-11-24 20:00:00", "report of run")
 	if status, _, _ := get(t, example(), "/campaigns/nobody"); status != 404 {
 		t.Error(status)
 	}

@@ -51,7 +51,7 @@ func word(s campaign.Slot) [2]string {
 	case s.Label == "":
 		return [2]string{"", ""}
 	case s.State == campaign.SlotDue:
-		return [2]string{"going on", "busy"}
+		return [2]string{"due", "busy"} // going on, or waiting: its campaign says which
 	case s.State == campaign.SlotRan && s.Reason == "":
 		return [2]string{"done", "good"}
 	case s.State == campaign.SlotRan:

@@ -309,7 +309,7 @@ func TestOtherFormat(t *testing.T) {
 	patch(t, filepath.Join(s.options.Dir, "ledger.db"), 60, version[:])
 	_, err := sqlite.Open(ctx, s.options)
 	wants(t, err, ledger.ErrFormat)
-	says(t, err, "format 99", "format 3")
+	says(t, err, "format 99", "format 4")
 	_, err = sqlite.OpenReadOnly(ctx, s.options)
 	wants(t, err, ledger.ErrFormat)
 }

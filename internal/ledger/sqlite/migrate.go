@@ -15,7 +15,8 @@ var migrations = []string{
 	1: `ALTER TABLE blocks ADD COLUMN stage INTEGER NOT NULL DEFAULT 0;
 		PRAGMA user_version = 2`,
 	2: `CREATE TABLE said (block INTEGER PRIMARY KEY, contents BLOB NOT NULL) STRICT;
-		` + slotTables + `PRAGMA user_version = 3`,
+		PRAGMA user_version = 3`,
+	3: slotTables + "PRAGMA user_version = 4",
 }
 
 // migrate brings an older ledger to this version, in one transaction. It needs no

@@ -12,7 +12,7 @@ import (
 
 const (
 	applicationID = 0x43414d50 // "CAMP" (https://www.sqlite.org/fileformat.html, The Database Header)
-	schemaVersion = 3          // user_version
+	schemaVersion = 4          // user_version
 )
 
 // schema of version 3. A block's id is its run's number in the upper 32 bits and
@@ -21,7 +21,7 @@ const (
 const schema = `
 PRAGMA page_size = 4096;
 PRAGMA application_id = 1128353104;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 CREATE TABLE ledger (
 	one     INTEGER PRIMARY KEY CHECK (one = 1),
 	id      TEXT NOT NULL,              -- random: which ledger this is, copies included

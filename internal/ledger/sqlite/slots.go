@@ -14,15 +14,16 @@ import (
 	"campaign/internal/ledger"
 )
 
-// slotTables hold what was decided of schedules; since version 3.
+// slotTables hold what was decided of schedules; since version 4, and in some ledgers
+// of version 3.
 const slotTables = `
-CREATE TABLE schedules (
+CREATE TABLE IF NOT EXISTS schedules (
 	profile  TEXT NOT NULL,
 	campaign TEXT NOT NULL,
 	upto     INTEGER NOT NULL,          -- µs since 1970: everything until then is decided
 	PRIMARY KEY (profile, campaign)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE slots (
+CREATE TABLE IF NOT EXISTS slots (
 	id         INTEGER PRIMARY KEY,     -- in the order they were decided
 	profile    TEXT NOT NULL,
 	campaign   TEXT NOT NULL,
@@ -36,9 +37,9 @@ CREATE TABLE slots (
 	decided    INTEGER NOT NULL,
 	owner      TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX slots_once ON slots (profile, campaign, label) WHERE state < 2; -- not of skipped ones
-CREATE INDEX slots_of ON slots (profile, campaign);
-CREATE INDEX slots_due ON slots (at) WHERE state = 0;
+CREATE UNIQUE INDEX IF NOT EXISTS slots_once ON slots (profile, campaign, label) WHERE state < 2; -- not of skipped ones
+CREATE INDEX IF NOT EXISTS slots_of ON slots (profile, campaign);
+CREATE INDEX IF NOT EXISTS slots_due ON slots (at) WHERE state = 0;
 `
 
 // slotParts is how many parts of a schema slotTables are.

@@ -11,11 +11,22 @@ import (
 )
 
 // A ledger from before there were schedules gets their tables, and keeps its runs.
+// Those of format 3 may have the tables or not.
 func TestSlotsOfAnOlderLedger(t *testing.T) {
+	for _, older := range []string{
+		"DROP TABLE schedules; DROP TABLE slots; DROP TABLE said; PRAGMA user_version = 2",
+		"DROP TABLE schedules; DROP TABLE slots; PRAGMA user_version = 3",
+		"PRAGMA user_version = 3",
+	} {
+		t.Run(older, func(t *testing.T) { slotsOfAnOlderLedger(t, older) })
+	}
+}
+
+func slotsOfAnOlderLedger(t *testing.T, older string) {
 	s := used(t)
 	before, err := sqlite.Check(ctx, s.options)
 	must(t, err)
-	statement(t, filepath.Join(s.options.Dir, "ledger.db"), "DROP TABLE schedules; DROP TABLE slots; DROP TABLE said; PRAGMA user_version = 2")
+	statement(t, filepath.Join(s.options.Dir, "ledger.db"), older)
 	l := open(t, s.options)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	taken, err := l.Decide(ctx, "test", []ledger.Decision{{Campaign: "a", Upto: at, Slots: []campaign.Slot{{Label: "x", At: at, Count: 1}}}})
