@@ -135,7 +135,7 @@ func scriptSoon(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	at := time.Now().UTC().Add(time.Duration(n) * time.Second).Format(time.RFC3339)
 	ts.Setenv(args[0], at)
-	ts.Setenv(args[0]+"_LABEL", strings.TrimSuffix(at, "Z")+" UTC")
+	ts.Setenv(args[0]+"_LABEL", strings.TrimSuffix(strings.TrimSuffix(at, "Z"), ":00")+" UTC")
 }
 
 // scriptAhead decides, as a process with a wrong clock would, what is due until tomorrow.
