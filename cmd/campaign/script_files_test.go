@@ -133,9 +133,9 @@ func scriptSoon(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "soon NAME SECONDS")
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	at := time.Now().UTC().Add(time.Duration(n) * time.Second)
-	ts.Setenv(args[0], at.Format(time.RFC3339))
-	ts.Setenv(args[0]+"_LABEL", at.Format("2006-01-02T15:04:05 UTC"))
+	at := time.Now().UTC().Add(time.Duration(n) * time.Second).Format(time.RFC3339)
+	ts.Setenv(args[0], at)
+	ts.Setenv(args[0]+"_LABEL", strings.TrimSuffix(strings.TrimSuffix(at, "Z"), ":00")+" UTC")
 }
 
 // scriptAhead decides, as a process with a wrong clock would, what is due until tomorrow.
