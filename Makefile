@@ -40,5 +40,6 @@ crash: ## a thousand kill -9 of the real binary, over every channel type: nobody
 
 golden: ## rewrite the golden files (read the diff before you commit it)
 	go test ./internal/plan ./internal/report ./internal/spec -update
+	go test ./cmd/campaign -run '^TestRulesPage$$' -update
 
 .PHONY: help build test check demo bench fuzz kills clocks rate crash golden
