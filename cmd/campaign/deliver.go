@@ -161,6 +161,7 @@ func (s *sender) storeCapped(ctx context.Context, t *todo) error {
 // store writes the plan and the frozen inputs into the ledger. Files that
 // changed since they were checked are noticed here.
 func (s *sender) store(ctx context.Context, t *todo) error {
+	defer t.limitMemory().free()
 	inputs, err := s.inputs(ctx, t.job)
 	if err != nil {
 		return err

@@ -24,8 +24,8 @@ const garbageOfPlan = 400
 // What a run needs at once, in bytes, and as much again for what is garbage until
 // it is collected.
 const (
-	memoryOfAll     = 20 << 20
-	memoryOfRequest = 2 * 8     // its state in the ledger's fold
+	memoryOfAll     = 14 << 20
+	memoryOfRequest = 13        // 8 of them its state in the ledger's fold
 	memoryInFlight  = 2 * 16384 // its message, its buffers and its goroutines
 	memoryOfTexts   = 4         // times the texts of a block: those at hand, and those in the queue
 )

@@ -35,7 +35,7 @@ const (
 	idleTimeout = 4 * time.Second
 	// writeBuffer holds header and body of a usual request, so that it leaves in
 	// one write.
-	writeBuffer = 16 << 10
+	writeBuffer = 8 << 10
 )
 
 // errTooLong is an answer beyond BodyLimit.

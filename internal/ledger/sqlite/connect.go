@@ -32,11 +32,11 @@ var always = []string{
 }
 
 var (
-	reading = use{"rw", 4, append(always[:len(always):len(always)], "query_only(1)", "cache_size(-1024)")}
+	reading = use{"rw", 4, append(always[:len(always):len(always)], "query_only(1)", "cache_size(-256)")}
 	writing = use{"rw", 1, append(always[:len(always):len(always)],
-		"synchronous(FULL)", "cache_size(-2048)", "wal_autocheckpoint(2000)", "journal_size_limit(33554432)")}
+		"synchronous(FULL)", "cache_size(-1024)", "wal_autocheckpoint(2000)", "journal_size_limit(33554432)")}
 	planning = use{"rw", 1, append(always[:len(always):len(always)],
-		"synchronous(NORMAL)", "cache_size(-1024)", "wal_autocheckpoint(2000)", "journal_size_limit(33554432)")}
+		"synchronous(NORMAL)", "cache_size(-512)", "wal_autocheckpoint(2000)", "journal_size_limit(33554432)")}
 	creating = use{"rwc", 1, append(always[:len(always):len(always)],
 		"synchronous(FULL)", "cache_size(-1024)")}
 )

@@ -24,7 +24,7 @@ func TestPragmasOfEveryConnection(t *testing.T) {
 		conns int
 		want  map[string]string
 	}{
-		"readers": {readers, 4, map[string]string{"query_only": "1", "cache_size": "-1024"}},
+		"readers": {readers, 4, map[string]string{"query_only": "1", "cache_size": "-256"}},
 		"writer":  {writer, 1, map[string]string{"synchronous": "2", "query_only": "0", "wal_autocheckpoint": "2000"}},
 		"planner": {planner, 1, map[string]string{"synchronous": "1", "query_only": "0", "journal_size_limit": "33554432"}},
 	} {
