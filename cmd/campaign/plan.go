@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"campaign/internal/campaign"
+	"campaign/internal/contract"
 	"campaign/internal/plan"
 	"campaign/internal/runner"
 	"campaign/internal/targets"
@@ -17,6 +19,7 @@ import (
 
 type planFlags struct {
 	format   string
+	out      string // the plan is saved there
 	requests bool
 	preview  string
 }
@@ -32,14 +35,24 @@ func newPlan(a *app) *cobra.Command {
 		Long: `plan reads the same files as run and renders every message, but has no way to send: no network, no secret, no state. The digest stands
 for everything that the plan was made of.
 
+--out FILE saves the plan: what it is made of by digest, content and counts, no recipient and no secret. ` + "`campaign run --plan FILE`" + ` then sends
+exactly that, or says what has changed.
+
 --requests shows the exact upstream requests with secrets as $NAME, --preview ID one recipient's message. ndjson is one line a request.`,
 		Example: `  campaign plan
   campaign plan census.yaml --preview 0944fe0c-9dfb-469b-ab13-dfae627655da
   campaign plan census.yaml --requests
+  campaign plan census.yaml --out approved.json
   campaign plan census.yaml --format curl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := r.check(cmd); err != nil {
 				return err
+			}
+			switch {
+			case cmd.Flags().Changed("out") && f.out == "":
+				return fail(exitUsage, "--out is empty: name the file that the plan is saved in")
+			case f.out != "" && (r.to != nil || f.preview != ""):
+				return fail(exitUsage, "--out saves the plan of whole campaigns, without recipients: leave --to and --preview out")
 			}
 			return a.plan(cmd.Context(), args, f, r)
 		},
@@ -48,6 +61,7 @@ for everything that the plan was made of.
 	flags.StringVar(&f.format, "format", "text", strings.Join(planFormats, ", "))
 	flags.BoolVar(&f.requests, "requests", false, "show the upstream requests, secrets redacted")
 	flags.StringVar(&f.preview, "preview", "", "show the message of this recipient")
+	flags.StringVar(&f.out, "out", "", "save the plan in this file, for reviewers and for run --plan")
 	flags.StringSliceVar(&r.to, "to", nil, "plan a trial to these recipients only")
 	flags.StringVar(&r.occurrence, "occurrence", "", "the occurrence's label")
 	return cmd
@@ -69,9 +83,14 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if err != nil {
 		return err
 	}
-	jobs, found := p.compileAll(files, r.occasion())
+	if f.out != "" && slices.Contains(files, "-") {
+		return fail(exitUsage, "--out: a plan is of files, and standard input is none")
+	}
+	o := r.occasion()
+	jobs, found := p.compileAll(files, o)
 	view := newPlanView(a.stdout, f)
 	shown := 0
+	var saved []contract.Plan
 	for _, j := range jobs {
 		s, rows, err := j.check(ctx)
 		if err != nil {
@@ -91,6 +110,13 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 			return fail(exitProblems, "%s: %w", j.campaign.File, err)
 		}
 		shown += n
+		if f.out != "" {
+			c, err := p.contractOf(ctx, j, s, digest)
+			if err != nil {
+				return err
+			}
+			saved = append(saved, c)
+		}
 	}
 	if err := view.end(); err != nil {
 		return fail(exitState, "%w", err)
@@ -98,6 +124,12 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	a.show(a.stderr, p.heard(files, found))
 	if campaign.HasErrors(found) {
 		return quit(exitProblems)
+	}
+	if f.out != "" {
+		if err := p.savePlan(f.out, o.occurrence.Label, saved); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stderr, "the plan is saved in %s: `campaign run --plan %s` sends exactly that\n", f.out, f.out)
 	}
 	if f.preview != "" && shown == 0 {
 		return fail(exitProblems, "no message would go to %s: no row has this id, or it is left out", campaign.Mask(f.preview))
@@ -107,33 +139,9 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 
 // planned is a campaign's plan as machines read it.
 type planned struct {
-	File            string            `json:"file"`
-	Campaign        string            `json:"campaign"`
-	Profile         string            `json:"profile"`
-	Occurrence      string            `json:"occurrence"`
-	Run             string            `json:"run"`
-	Digest          string            `json:"digest"`
-	Planner         int               `json:"planner"`
-	Channel         string            `json:"channel"`
-	Target          string            `json:"target"`
-	Address         string            `json:"address"`
-	Recipients      int64             `json:"recipients"` // every source row
-	Requests        int64             `json:"requests"`
-	Skipped         map[string]int64  `json:"skipped"` // rows left out, by reason
-	Lists           []plannedList     `json:"lists,omitempty"`
-	Personalised    bool              `json:"personalised"`
-	Contents        int64             `json:"contents"`
-	ContentsAtLeast bool              `json:"contents_at_least,omitempty"`
-	SharedRequests  int64             `json:"shared_requests"` // if everybody got the same
-	Seconds         float64           `json:"seconds_at_rate"` // at the rate alone; 0: no rate is set
-	First           map[string]string `json:"first_message,omitempty"`
-	Upstream        []plannedRequest  `json:"upstream_requests,omitempty"`
-}
-
-type plannedList struct {
-	File    string `json:"file"`
-	Account bool   `json:"account"`
-	Matched int64  `json:"matched"`
+	contract.Plan
+	First    map[string]string `json:"first_message,omitempty"`
+	Upstream []plannedRequest  `json:"upstream_requests,omitempty"`
 }
 
 // plannedRequest is one delivery.
@@ -157,15 +165,15 @@ type plannedPreview struct {
 }
 
 func describe(p *project, j *job, s plan.Summary, digest string) planned {
-	out := planned{
+	out := planned{Plan: contract.Plan{
 		File: j.campaign.File, Campaign: j.campaign.Name, Profile: p.profile.Name, Occurrence: j.spec.Occurrence.Label,
 		Run:    campaign.RunID(p.profile.Name, j.campaign.Name, j.spec.Occurrence.Label),
 		Digest: digest, Planner: plan.Version, Channel: j.campaign.Channel.Type, Target: j.declared.Name, Address: j.account.BaseURL().String(),
 		Recipients: s.Totals.Recipients, Requests: s.Totals.Requests, Skipped: s.Skipped,
 		Personalised: s.Personalised, Contents: s.Contents, ContentsAtLeast: s.More, SharedRequests: s.SharedRequests,
-	}
+	}}
 	for _, l := range s.Lists {
-		out.Lists = append(out.Lists, plannedList{l.File, l.Suppress, l.Matched})
+		out.Lists = append(out.Lists, contract.List{File: l.File, Account: l.Suppress, Matched: l.Matched})
 	}
 	if rate := j.rate(); rate.N > 0 {
 		out.Seconds = (time.Duration(max(s.Totals.Requests-1, 0)) * rate.Interval()).Seconds()

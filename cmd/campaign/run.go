@@ -32,6 +32,9 @@ with --accept-change "why" and --again "why".
 On a terminal it asks for the number of recipients; elsewhere it needs --yes. A run that waits for a person between two stages is left
 alone: campaign resume lets it go on.
 
+--plan FILE runs what ` + "`campaign plan --out FILE`" + ` saved, all of it and nothing else: when what the files say now comes to anything else it
+names what changed and sends nothing (exit code 4).
+
 --only OUTCOMES --of RUN makes a run of its own for exactly those recipients of an earlier run that have these outcomes (accepted, rejected,
 unknown) or were left out for these reasons (cancelled, expired). It is recorded in both runs, and given again it is the same run.`,
 		Example: `  campaign run census-supplement.yaml
@@ -39,6 +42,7 @@ unknown) or were left out for these reasons (cancelled, expired). It is recorded
   campaign run census.yaml --to u-1,u-2      # a trial to two people; uses nothing up
   campaign run --profile production census.yaml --yes
   campaign run census-2.yaml --again "the first text had the wrong room"
+  campaign run --plan approved.json --yes    # exactly what was reviewed
   campaign run census.yaml --only rejected,cancelled --of 5rrc2ktn5n77
   campaign run census.yaml --yes --wait --wait-for-window 2h
   campaign run typhoon.yaml --outside-window "台风红色预警，市应急办批准"`,
@@ -46,10 +50,14 @@ unknown) or were left out for these reasons (cancelled, expired). It is recorded
 			if err := f.check(cmd); err != nil {
 				return err
 			}
-			if f.dryRun {
+			if f.planFile != "" {
+				if err := a.underPlan(cmd, args, &f); err != nil {
+					return err
+				}
+			} else if f.dryRun {
 				return a.plan(cmd.Context(), args, planFlags, f)
 			}
-			if len(args) == 0 && !f.sandbox {
+			if len(args) == 0 && !f.sandbox && f.saved == nil {
 				return fail(exitUsage, "name the campaigns to run: a file, a folder or a glob (with --sandbox it may be left out)")
 			}
 			switch f.format {
@@ -65,6 +73,7 @@ unknown) or were left out for these reasons (cancelled, expired). It is recorded
 	flags.StringVar(&f.occurrence, "occurrence", "", "a label: the campaign goes out once for each")
 	flags.StringVar(&f.change, "accept-change", "", "why more recipients than max_change allows may be other ones; stands in the run's history")
 	flags.StringVar(&f.again, "again", "", "why the same message may go to the same people again; stands in the run's history")
+	flags.StringVar(&f.planFile, "plan", "", "run exactly what this saved plan says (campaign plan --out), or refuse")
 	flags.StringSliceVar(&f.to, "to", nil, "a trial to these recipients only; uses nothing up")
 	flags.StringSliceVar(&f.only, "only", nil, "a follow-up for these recipients of an earlier run (--of), for example rejected,cancelled")
 	flags.StringVar(&f.of, "of", "", "the earlier run of a follow-up (--only)")
@@ -133,8 +142,14 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		}
 	}
 	jobs, err := s.prepare(ctx, files, o)
+	if s.flags.saved != nil && exitCode(err) == exitProblems {
+		err = fail(exitGuard, "%s does not hold any more: %w", s.flags.planFile, err)
+	}
 	if err == nil {
 		jobs, err = s.unscheduled(jobs, named)
+	}
+	if err == nil {
+		err = s.asPlanned(ctx, jobs)
 	}
 	if err != nil {
 		return err
@@ -237,10 +252,20 @@ func (a *app) openSender(f runFlags, args []string) (*sender, []string, map[stri
 		}
 		fmt.Fprintf(a.stderr, "[sandbox] the built-in upstream stands in for every target at %s: nothing leaves this machine\n", s.standIn.URL())
 	}
-	files, named, err := p.campaignFiles(a.stdin, args)
+	if f.saved != nil {
+		args, err = p.plannedFiles(f.planFile, f.saved)
+	}
+	var files []string
+	var named map[string]bool
+	if err == nil {
+		files, named, err = p.campaignFiles(a.stdin, args)
+	}
 	if err != nil {
 		s.close()
 		return nil, nil, nil, err
+	}
+	if f.saved != nil && len(files) > 1 { // nobody named them now
+		named = nil
 	}
 	return s, files, named, nil
 }
@@ -380,7 +405,7 @@ func (s *sender) refresh(ctx context.Context, t *todo, o occasion) error {
 		return s.invalid(rows)
 	}
 	t.run = s.newRun(t)
-	return nil
+	return s.asPlanned(ctx, []*todo{t})
 }
 
 func ids(groups []campaign.Group) []int64 {

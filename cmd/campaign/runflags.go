@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"campaign/internal/campaign"
+	"campaign/internal/contract"
 	"campaign/internal/diagnostics"
 )
 
@@ -32,6 +33,8 @@ type runFlags struct {
 	change     string // why a change above max_change is right
 	again      string // why the same may go out again
 	progress   string // how it is shown that the run goes on
+	planFile   string // of a saved plan, which says what is run
+	saved      *contract.Document
 	followUp
 }
 

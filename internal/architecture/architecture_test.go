@@ -34,6 +34,7 @@ var plan = map[string][]string{
 	"internal/daemon":       {"internal/campaign", "internal/ledger", "internal/schedule"}, // decides and keeps time: schedule is arithmetic, and the runner knows one run
 	"internal/monitor":      {"internal/campaign"},                                         // shows over HTTP what a daemon does, and knows none of it
 	"internal/follow":       {},                                                            // tells that files changed
+	"internal/contract":     {"internal/campaign"},                                         // what people agreed to: saved plans and approvals, compared without I/O
 	"internal/sandbox":      {},                                                            // an independent reading of the documents
 	"internal/architecture": {},
 

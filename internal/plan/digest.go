@@ -31,13 +31,9 @@ func (p *Plan) Digest(ctx context.Context) (string, error) {
 	d.text("occurrence", p.spec.Occurrence.Label)
 	d.text("zone", p.spec.Zone.String())
 	d.texts("to", slices.Compact(slices.Sorted(slices.Values(p.spec.To))))
-	if err := d.campaign(p.spec.Campaign); err != nil {
+	if err := p.digestDeclared(d, p.spec.Campaign); err != nil {
 		return "", err
 	}
-	if err := d.account(p.spec.Account); err != nil {
-		return "", err
-	}
-	p.digestLayout(d)
 	for _, g := range p.spec.Groups {
 		d.number("group", g.ID)
 		d.texts("group", []string{g.Title, g.Department, g.Type})
@@ -49,6 +45,36 @@ func (p *Plan) Digest(ctx context.Context) (string, error) {
 		}
 	}
 	return hex.EncodeToString(d.hash.Sum(nil)), nil
+}
+
+// StandingDigest is over what stays from one occurrence to the next: what the
+// campaign says, by which account and how it goes out, and which files name its
+// people, whoever stands in them now. Lower-case hex of a SHA-256.
+func (p *Plan) StandingDigest() (string, error) {
+	d := &digester{hash: sha256.New()}
+	d.text("standing", "")
+	d.number("planner", Version)
+	d.text("project", p.spec.Project)
+	d.text("profile", p.spec.Profile)
+	d.text("zone", p.spec.Zone.String())
+	c := *p.spec.Campaign
+	c.Recipients.List, c.Recipients.Groups = nil, nil
+	if err := p.digestDeclared(d, &c); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(d.hash.Sum(nil)), nil
+}
+
+// digestDeclared adds what the campaign file and the account say.
+func (p *Plan) digestDeclared(d *digester, c *campaign.Campaign) error {
+	if err := d.campaign(c); err != nil {
+		return err
+	}
+	if err := d.account(p.spec.Account); err != nil {
+		return err
+	}
+	p.digestLayout(d)
+	return nil
 }
 
 // digestSources adds the content of the files.
