@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 
 	"campaign/internal/campaign"
@@ -52,7 +53,7 @@ func sentSources(inputs []campaign.Input, j *job) []report.Source {
 		switch _, content := j.campaign.Content.Files[in.Path]; {
 		case in.Path == j.campaign.File:
 			s := report.Source{Path: in.Path, Text: string(in.Data)}
-			if j.campaign.Recipients.List != nil {
+			if names(&j.campaign.Recipients) {
 				s.Text, s.Hidden = withoutRecipients(s.Text), true
 			}
 			out = append([]report.Source{s}, out...)
@@ -61,6 +62,12 @@ func sentSources(inputs []campaign.Input, j *job) []report.Source {
 		}
 	}
 	return out
+}
+
+// names reports whether a campaign file itself names recipients.
+func names(r *campaign.Recipients) bool {
+	byID := func(n campaign.Named) bool { return n.ID != "" }
+	return r.List != nil || slices.ContainsFunc(r.Audience.MustInclude, byID) || slices.ContainsFunc(r.Audience.MustExclude, byID)
 }
 
 // withoutRecipients takes the mapping `recipients` out of a campaign file: its line,

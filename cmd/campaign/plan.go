@@ -20,11 +20,12 @@ import (
 type planFlags struct {
 	format   string
 	out      string // the plan is saved there
+	diff     string // the run that the plan is compared with
 	requests bool
 	preview  string
 }
 
-var planFormats = []string{"text", "json", "ndjson", "curl"}
+var planFormats = []string{"text", "json", "ndjson", "curl", "markdown"}
 
 func newPlan(a *app) *cobra.Command {
 	var f planFlags
@@ -36,13 +37,15 @@ func newPlan(a *app) *cobra.Command {
 for everything that the plan was made of.
 
 --out FILE saves the plan: what it is made of by digest, content and counts, no recipient and no secret. ` + "`campaign run --plan FILE`" + ` then sends
-exactly that, or says what has changed.
+exactly that, or says what has changed. --diff RUN says what is new, gone and changed since a run. markdown is a comment for a merge request: it has
+no recipient in it.
 
 --requests shows the exact upstream requests with secrets as $NAME, --preview ID one recipient's message. ndjson is one line a request.`,
 		Example: `  campaign plan
   campaign plan census.yaml --preview 0944fe0c-9dfb-469b-ab13-dfae627655da
   campaign plan census.yaml --requests
   campaign plan census.yaml --out approved.json
+  campaign plan census.yaml --diff 5rrc2ktn5n77 --format markdown > comment.md
   campaign plan census.yaml --format curl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := r.check(cmd); err != nil {
@@ -61,6 +64,7 @@ exactly that, or says what has changed.
 	flags.StringVar(&f.format, "format", "text", strings.Join(planFormats, ", "))
 	flags.BoolVar(&f.requests, "requests", false, "show the upstream requests, secrets redacted")
 	flags.StringVar(&f.preview, "preview", "", "show the message of this recipient")
+	flags.StringVar(&f.diff, "diff", "", "say what differs from this run: recipients by number, content as a text diff")
 	flags.StringVar(&f.out, "out", "", "save the plan in this file, for reviewers and for run --plan")
 	flags.StringSliceVar(&r.to, "to", nil, "plan a trial to these recipients only")
 	flags.StringVar(&r.occurrence, "occurrence", "", "the occurrence's label")
@@ -72,8 +76,8 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if !slices.Contains(planFormats, f.format) {
 		return fail(exitUsage, "--format %s: the formats are %s", f.format, strings.Join(planFormats, ", "))
 	}
-	if f.preview != "" && f.format == "curl" {
-		return fail(exitUsage, "--preview shows a message, which has no curl form: use --format curl without it")
+	if f.preview != "" && (f.format == "curl" || f.format == "markdown") {
+		return fail(exitUsage, "--preview shows a message, which has no %s form: use --format %s without it", f.format, f.format)
 	}
 	p, err := a.project()
 	if err != nil {
@@ -86,9 +90,19 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if f.out != "" && slices.Contains(files, "-") {
 		return fail(exitUsage, "--out: a plan is of files, and standard input is none")
 	}
-	o := r.occasion()
-	jobs, found := p.compileAll(files, o)
 	view := newPlanView(a.stdout, f)
+	if f.diff != "" {
+		if view.against, err = a.compareWith(ctx, f.diff); err != nil {
+			return err
+		}
+		defer view.against.close()
+	}
+	o := r.occasion()
+	o.contents = view.against != nil
+	jobs, found := p.compileAll(files, o)
+	if view.against != nil && !campaign.HasErrors(found) && !view.against.among(jobs) {
+		return fail(exitUsage, "--diff: run %s is of %s, which is not among the campaigns planned here", view.against.run.ID, view.against.run.Campaign)
+	}
 	shown := 0
 	var saved []contract.Plan
 	for _, j := range jobs {
@@ -140,6 +154,7 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 // planned is a campaign's plan as machines read it.
 type planned struct {
 	contract.Plan
+	Diff     *planDiff         `json:"diff,omitempty"`
 	First    map[string]string `json:"first_message,omitempty"`
 	Upstream []plannedRequest  `json:"upstream_requests,omitempty"`
 }

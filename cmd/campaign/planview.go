@@ -24,6 +24,8 @@ type planView struct {
 	lines *json.Encoder
 	all   []planned
 	found []plannedPreview
+	// against is the run that plans are compared with; nil: none.
+	against *comparison
 }
 
 func newPlanView(w io.Writer, f planFlags) *planView {
@@ -41,8 +43,22 @@ func (v *planView) campaign(ctx context.Context, p *project, j *job, s plan.Summ
 	if v.flags.preview != "" {
 		return v.preview(ctx, j)
 	}
-	if v.flags.format == "text" {
+	if v.against != nil {
+		if d.Diff, err = v.against.of(ctx, p, j); err != nil {
+			return 0, err
+		}
+	}
+	switch v.flags.format {
+	case "text":
 		v.text(j, d, s)
+	case "markdown":
+		inputs, err := p.inputs(ctx, j)
+		if err != nil {
+			return 0, err
+		}
+		if err := v.markdown(j, d, s, sentSources(inputs, j)); err != nil {
+			return 0, err
+		}
 	}
 	if v.flags.requests || v.flags.format == "curl" || v.flags.format == "ndjson" {
 		if err := v.deliveries(ctx, j, &d); err != nil {
@@ -185,19 +201,33 @@ func (j *job) unit() string {
 
 // text shows a campaign for people.
 func (v *planView) text(j *job, d planned, s plan.Summary) {
-	whose := ""
-	if j.target.Layout().Groups {
-		whose = " (who is in them, only the upstream knows)"
-	}
 	if len(v.all) > 0 {
 		fmt.Fprintln(v.w)
 	}
 	fmt.Fprintf(v.w, "%s (%s)\n", d.Campaign, d.File)
-	line := func(name, format string, args ...any) {
+	d.lines(j, s, func(name, format string, args ...any) {
 		fmt.Fprintf(v.w, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
+	})
+	if d.Diff != nil {
+		fmt.Fprintf(v.w, "  %-11s %s\n", "since", d.Diff.sentence())
+		for _, f := range d.Diff.Files {
+			fmt.Fprintln(v.w, indent(f.Diff))
+		}
+	}
+	if d.First != nil {
+		fmt.Fprintln(v.w, "  the first message:")
+		_ = printTexts(indented{v.w}, d.First)
+	}
+}
+
+// lines are what people want to know of a plan, each with its name.
+func (d *planned) lines(j *job, s plan.Summary, line func(name, format string, args ...any)) {
+	whose := ""
+	if j.target.Layout().Groups {
+		whose = " (who is in them, only the upstream knows)"
 	}
 	line("sends", "%s through %s (%s) at %s", d.Channel, d.Target, d.Profile, d.Address)
-	line("to", "%d of %s%s in %s", s.Totals.Recipients-s.Totals.Skipped, count(s.Totals.Recipients, j.unit()), whose, count(d.Requests, "request"))
+	line("to", "%d of %s%s in %s", d.Reached(), count(d.Recipients, j.unit()), whose, count(d.Requests, "request"))
 	if s.Totals.Skipped > 0 {
 		line("leaves out", "%d: %s", s.Totals.Skipped, leftOut(s))
 	}
@@ -221,10 +251,6 @@ func (v *planView) text(j *job, d planned, s plan.Summary) {
 	}
 	line("run", "%s, occurrence %s", d.Run, d.Occurrence)
 	line("digest", "%s", d.Digest)
-	if d.First != nil {
-		fmt.Fprintln(v.w, "  the first message:")
-		_ = printTexts(indented{v.w}, d.First)
-	}
 }
 
 func perSpan(d time.Duration) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -15,10 +16,12 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"campaign/internal/campaign"
 	"campaign/internal/ledger"
 	"campaign/internal/ledger/sqlite"
+	"campaign/schema"
 )
 
 // scriptRunID sets a variable to the id of a run.
@@ -127,6 +130,20 @@ func scriptValidJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if !json.Valid([]byte(ts.ReadFile(args[0]))) {
 		ts.Fatalf("%s is no JSON", args[0])
 	}
+}
+
+func scriptPlanSchema(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "plan-schema FILE")
+	data, err := schema.Bytes("plan")
+	ts.Check(err)
+	c := jsonschema.NewCompiler()
+	c.AssertFormat = true
+	ts.Check(c.AddResource("plan.json", bytes.NewReader(data)))
+	compiled, err := c.Compile("plan.json")
+	ts.Check(err)
+	var doc any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &doc))
+	ts.Check(compiled.Validate(doc))
 }
 
 func scriptSoon(ts *testscript.TestScript, neg bool, args []string) {

@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 //	private FILE                only its owner can read it
 //	holds DIR PATTERN…          each pattern is in some file below, or in its name
 //	valid-json FILE             it is JSON
+//	plan-schema FILE            it is a saved plan as the schema says
 //	yesterday NAME              $NAME is yesterday's day of the week
 //	soon NAME SECONDS           $NAME is an instant in so many seconds, $NAME_LABEL its occurrence
 //	ahead PROJECT PROFILE       what is due until tomorrow was decided: a clock stood wrong
@@ -69,7 +70,7 @@ func TestScript(t *testing.T) {
 			"received": scriptReceived, "waits": scriptWaits, "adds-up": scriptAddsUp, "clean": scriptClean,
 			"examples": scriptExamples, "companies": scriptCompanies, "edit": scriptEdit,
 			"run-id": scriptRunID, "keys": scriptKeys, "unzip": scriptUnzip, "private": scriptPrivate,
-			"holds": scriptHolds, "valid-json": scriptValidJSON, "yesterday": scriptYesterday,
+			"holds": scriptHolds, "valid-json": scriptValidJSON, "plan-schema": scriptPlanSchema, "yesterday": scriptYesterday,
 			"head-of": scriptHeadOf, "encode": scriptEncode,
 			"soon": scriptSoon, "ahead": scriptAhead,
 		},
