@@ -28,7 +28,7 @@ func decode(t *testing.T, name string) map[string]any {
 }
 
 // written are the schemas of files that people write in an editor.
-var written = []string{"calendar", "campaign", "groups", "targets"}
+var written = []string{"approval", "calendar", "campaign", "groups", "targets"}
 
 func TestNames(t *testing.T) {
 	names := Names()

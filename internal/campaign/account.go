@@ -28,6 +28,7 @@ type Profile struct {
 	Name    string
 	Pointer string // JSON pointer of the profile's accounts in targets.yaml
 	Targets map[string]Account
+	Require Require
 }
 
 // Account is one upstream account as targets.yaml declares it. The plug-in of

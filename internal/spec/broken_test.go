@@ -55,6 +55,13 @@ func loadAny(t testing.TB, name string, data []byte) []campaign.Diagnostic {
 			t.Fatalf("%s: neither a project nor an error", name)
 		}
 		return diags
+	case "approval":
+		name = ApprovalsFile("notice")
+		all, _, diags := LoadApprovals(project(t, name, data), name)
+		if all == nil && !campaign.HasErrors(diags) {
+			t.Fatalf("%s: neither approvals nor an error", name)
+		}
+		return diags
 	case "calendar":
 		c, diags := LoadCalendar(project(t, name, data), name)
 		if c == nil && !campaign.HasErrors(diags) {
@@ -62,7 +69,7 @@ func loadAny(t testing.TB, name string, data []byte) []campaign.Diagnostic {
 		}
 		return diags
 	}
-	t.Fatalf("%s: the name begins with none of campaign-, targets- and calendar-", name)
+	t.Fatalf("%s: the name begins with none of campaign-, targets-, approval- and calendar-", name)
 	return nil
 }
 

@@ -55,7 +55,7 @@ func isProject(dir string) bool {
 }
 
 // Folders of a project that hold no campaigns.
-var otherFolders = map[string]bool{"content": true, "recipients": true, "calendars": true, "approvals": true, "reports": true}
+var otherFolders = map[string]bool{"content": true, "recipients": true, "calendars": true, approvalsFolder: true, "reports": true}
 
 // Discover lists the campaign files of a project path, sorted: the file itself,
 // or every YAML file in the folder, recursively, except targets.yaml,

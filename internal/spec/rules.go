@@ -65,6 +65,7 @@ const (
 	ruleUnknownTarget = "unknown-target"
 	ruleWrongSystem   = "wrong-system"
 	ruleWrongTarget   = "wrong-target"
+	ruleWrongCampaign = "wrong-campaign"
 
 	// Comments.
 	ruleUnusedIgnore = "unused-ignore"

@@ -40,11 +40,13 @@ func (l *loader) project(root val) *campaign.Project {
 	p.Notify = l.webhooks(root.key("notify"))
 	l.oneOf(root, "profiles", "targets")
 	if targets := root.key("targets"); targets.given() {
-		p.Profiles[defaultProfile] = l.profile(defaultProfile, targets)
+		p.Profiles[defaultProfile] = l.profile(defaultProfile, targets, root.key("require"))
+	} else if require := root.key("require"); require.given() {
+		l.keyProblem(require, ruleConflict, "require at the top of the file is for accounts at the top: each profile has its own", "move it into the profile")
 	}
 	profiles := root.key("profiles")
 	for _, name := range profiles.keys() {
-		p.Profiles[name] = l.profile(name, profiles.key(name).key("targets"))
+		p.Profiles[name] = l.profile(name, profiles.key(name).key("targets"), profiles.key(name).key("require"))
 	}
 	return p
 }
@@ -66,8 +68,8 @@ func (l *loader) zone(v val) (string, *time.Location) {
 	return zone, location
 }
 
-func (l *loader) profile(name string, targets val) campaign.Profile {
-	p := campaign.Profile{Name: name, Pointer: targets.at, Targets: map[string]campaign.Account{}}
+func (l *loader) profile(name string, targets, require val) campaign.Profile {
+	p := campaign.Profile{Name: name, Pointer: targets.at, Targets: map[string]campaign.Account{}, Require: l.require(require)}
 	for _, key := range targets.keys() {
 		p.Targets[key] = l.account(key, targets.key(key))
 	}

@@ -30,6 +30,7 @@ var (
 	campaignSchema = sync.OnceValue(func() *checker { return compile("campaign") })
 	targetsSchema  = sync.OnceValue(func() *checker { return compile("targets") })
 	calendarSchema = sync.OnceValue(func() *checker { return compile("calendar") })
+	approvalSchema = sync.OnceValue(func() *checker { return compile("approval") })
 	groupsSchema   = sync.OnceValue(func() *checker { return compile("groups") })
 )
 
