@@ -34,11 +34,7 @@ func (p *Plan) Digest(ctx context.Context) (string, error) {
 	if err := p.digestDeclared(d, p.spec.Campaign); err != nil {
 		return "", err
 	}
-	for _, g := range p.spec.Groups {
-		d.number("group", g.ID)
-		d.texts("group", []string{g.Title, g.Department, g.Type})
-		d.number("people", g.People)
-	}
+	d.groups(p.spec.Groups)
 	if !p.spec.Layout.Groups {
 		if err := p.digestSources(ctx, d); err != nil {
 			return "", err
@@ -116,6 +112,14 @@ func (p *Plan) digestSources(ctx context.Context, d *digester) error {
 		}
 	}
 	return nil
+}
+
+func (d *digester) groups(groups []campaign.Group) {
+	for _, g := range groups {
+		d.number("group", g.ID)
+		d.texts("group", []string{g.Title, g.Department, g.Type})
+		d.number("people", g.People)
+	}
 }
 
 func (p *Plan) digestLayout(d *digester) {

@@ -1,0 +1,188 @@
+package contract
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"campaign/internal/campaign"
+)
+
+// Scope is how much of what is about to be sent an approval must be of.
+type Scope int
+
+const (
+	// Whole: exactly this occurrence, content and recipients, as it was planned.
+	Whole Scope = iota
+	// Recurring: an occurrence of a schedule. Content and schedule are as approved; the
+	// recipients are too, or with max_change about as many.
+	Recurring
+	// Few: a trial, or a follow-up of a run whose approval covers its recipients. The
+	// content is as approved, for whatever occurrence.
+	Few
+	// Following: a follow-up of a run that began without an approval. Content and
+	// recipients are as approved, for whatever occurrence.
+	Following
+)
+
+// Wanted is what is about to be sent.
+type Wanted struct {
+	Plan
+	Scope Scope
+	// MaxChange is how large a part of the recipients may be other ones (Recurring); nil:
+	// none. Compared: they were held against those of an earlier occurrence, so that how
+	// many were approved does not count.
+	MaxChange *float64
+	Compared  bool
+}
+
+// Refusal is why something must not be sent, and at which value of which approval
+// that is seen.
+type Refusal struct {
+	Nearest *campaign.Approval // nil: there is none
+	Key     string             // of Nearest; empty: the approval as a whole
+	Why     string             // a sentence's end, after "is not approved: " or the like
+}
+
+// want is a condition of an approval. Conditions are asked in order, and the first
+// that no approval keeps is the reason.
+type want struct {
+	key   string
+	holds func(*campaign.Approval) bool
+	why   func(last *campaign.Approval, all []campaign.Approval) string
+}
+
+// Judge finds the approval under which something may be sent, the newest of several;
+// without one it says why.
+func Judge(w *Wanted, approvals []campaign.Approval) (*campaign.Approval, *Refusal) {
+	left := slices.Clone(approvals)
+	slices.SortStableFunc(left, func(a, b campaign.Approval) int { return cmp.Compare(a.At.Unix(), b.At.Unix()) })
+	if len(left) == 0 {
+		return nil, &Refusal{Why: "nobody has approved it"}
+	}
+	for _, want := range w.wants() {
+		kept := slices.DeleteFunc(slices.Clone(left), func(a campaign.Approval) bool { return !want.holds(&a) })
+		if len(kept) == 0 {
+			last := left[len(left)-1]
+			return nil, &Refusal{&last, want.key, want.why(&last, left)}
+		}
+		left = kept
+	}
+	return &left[len(left)-1], nil
+}
+
+// wants are the conditions of a scope.
+func (w *Wanted) wants() []want {
+	all := []want{
+		{"profile", func(a *campaign.Approval) bool { return a.Profile == w.Profile }, w.otherProfile},
+		{"planner", func(a *campaign.Approval) bool { return a.Planner == w.Planner }, w.otherPlanner},
+	}
+	content := want{"content", func(a *campaign.Approval) bool { return a.Content == w.Content }, w.otherContent}
+	audience := want{"audience", func(a *campaign.Approval) bool { return a.Audience == w.Audience }, w.otherPeople}
+	switch w.Scope {
+	case Whole:
+		return append(all, want{"occurrence", func(a *campaign.Approval) bool { return a.Occurrence == w.Occurrence }, w.otherOccurrence}, content, audience,
+			want{"plan", func(a *campaign.Approval) bool { return a.Plan == w.Digest }, w.otherPlan})
+	case Recurring:
+		all = append(all, want{"occurrence", func(a *campaign.Approval) bool { return a.Schedule != "" }, w.noSchedule}, content,
+			want{"schedule", func(a *campaign.Approval) bool { return a.Schedule == w.Schedule }, w.otherSchedule})
+		if w.MaxChange != nil {
+			return append(all, want{"people", w.nearlyAsMany, w.tooMany})
+		}
+		return append(all, audience)
+	case Following:
+		return append(all, content, audience)
+	}
+	return append(all, content)
+}
+
+func (w *Wanted) otherProfile(_ *campaign.Approval, all []campaign.Approval) string {
+	profiles := map[string]bool{}
+	for _, a := range all {
+		profiles[a.Profile] = true
+	}
+	return fmt.Sprintf("it was approved for the profile %s, and this is %s", strings.Join(slices.Sorted(maps.Keys(profiles)), ", "), w.Profile)
+}
+
+func (w *Wanted) otherPlanner(last *campaign.Approval, _ []campaign.Approval) string {
+	return fmt.Sprintf("it was approved as version %d of the planner made it, and this program has version %d", last.Planner, w.Planner)
+}
+
+func (w *Wanted) otherOccurrence(last *campaign.Approval, _ []campaign.Approval) string {
+	if last.Schedule != "" {
+		return fmt.Sprintf("it was approved for its schedule, and this is the occurrence %s", w.Occurrence)
+	}
+	return fmt.Sprintf("it was approved for the occurrence %s, and this is %s", last.Occurrence, w.Occurrence)
+}
+
+func (w *Wanted) noSchedule(last *campaign.Approval, _ []campaign.Approval) string {
+	return fmt.Sprintf("it was approved for the occurrence %s only, and not for its schedule", last.Occurrence)
+}
+
+func (w *Wanted) otherContent(last *campaign.Approval, _ []campaign.Approval) string {
+	return "it was approved with other content" + w.changed(last)
+}
+
+func (w *Wanted) otherSchedule(last *campaign.Approval, _ []campaign.Approval) string {
+	return "it was approved for another schedule" + w.changed(last)
+}
+
+func (w *Wanted) otherPeople(last *campaign.Approval, _ []campaign.Approval) string {
+	return fmt.Sprintf("it was approved for other recipients, %d then and %d now", last.People, w.Reached()) + w.changed(last)
+}
+
+func (w *Wanted) otherPlan(last *campaign.Approval, _ []campaign.Approval) string {
+	return "what was approved comes to something else here" + w.changed(last)
+}
+
+// nearlyAsMany reports whether as many are reached as were approved, within
+// max_change.
+func (w *Wanted) nearlyAsMany(a *campaign.Approval) bool {
+	return w.Compared || math.Abs(float64(w.Reached()-a.People)) <= *w.MaxChange*float64(a.People)
+}
+
+func (w *Wanted) tooMany(last *campaign.Approval, _ []campaign.Approval) string {
+	return fmt.Sprintf("it was approved for other recipients: %d then and %d now, more of a change than max_change allows", last.People, w.Reached())
+}
+
+// changed names the files that are not as they were approved.
+func (w *Wanted) changed(a *campaign.Approval) string {
+	saved := Plan{Inputs: make([]Input, len(a.Files))}
+	for i, f := range a.Files {
+		saved.Inputs[i] = Input{f.File, f.Digest}
+	}
+	var found []string
+	for _, change := range inputs(&saved, &Plan{Inputs: w.Inputs}) {
+		found = append(found, change)
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(found, ", ")
+}
+
+// Approve makes the approval of a plan. One of a campaign with a schedule, under no
+// label of its own, is for every occurrence.
+func Approve(p *Plan) campaign.Approval {
+	a := campaign.Approval{
+		Profile: p.Profile, Occurrence: p.Occurrence, Planner: p.Planner, Plan: p.Digest, Content: p.Content, Audience: p.Audience,
+		People: p.Reached(), Requests: p.Requests,
+	}
+	if p.Schedule != "" && p.Occurrence == campaign.Once {
+		a.Occurrence, a.Schedule = "", p.Schedule
+	}
+	for _, in := range p.Inputs {
+		a.Files = append(a.Files, campaign.ApprovedFile{File: in.File, Digest: in.Digest})
+	}
+	return a
+}
+
+// Add puts an approval in the place of the one for the same profile and occurrence,
+// or behind the others.
+func Add(all []campaign.Approval, a campaign.Approval) []campaign.Approval {
+	kept := slices.DeleteFunc(slices.Clone(all), func(b campaign.Approval) bool { return b.Profile == a.Profile && b.Occurrence == a.Occurrence })
+	return append(kept, a)
+}
