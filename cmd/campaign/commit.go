@@ -100,5 +100,9 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 		}
 	}
 	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
-	return cmd.Output()
+	out, err := cmd.Output()
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err() // not that it was killed for it
+	}
+	return out, err
 }

@@ -208,7 +208,13 @@ func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (t *
 	if err := s.refresh(ctx, t, o); err != nil {
 		return t, exitCode(err), "", err
 	}
-	stops, err := s.guardPast(ctx, t)
+	stops, err := s.guardApproval(ctx, t)
+	if stops && err == nil {
+		return t, exitGuard, "", fail(exitGuard, "%s", t.guard)
+	}
+	if err == nil {
+		stops, err = s.guardPast(ctx, t)
+	}
 	if err != nil {
 		err = stateError(err)
 		return t, exitCode(err), "", err

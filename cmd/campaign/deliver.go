@@ -117,7 +117,10 @@ const blocksAtOnce = 4
 // so that what guards have counted holds.
 func (s *sender) begin(ctx context.Context, t *todo) error {
 	if s.flags.to != nil { // a trial counts for no guard
-		return s.store(ctx, t)
+		if err := s.store(ctx, t); err != nil {
+			return err
+		}
+		return s.noteOverrides(ctx, t)
 	}
 	leave, err := s.turn(ctx)
 	if err != nil {

@@ -154,6 +154,7 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 // planned is a campaign's plan as machines read it.
 type planned struct {
 	contract.Plan
+	Approval *plannedApproval  `json:"approval,omitempty"` // nil: the profile wants none
 	Diff     *planDiff         `json:"diff,omitempty"`
 	First    map[string]string `json:"first_message,omitempty"`
 	Upstream []plannedRequest  `json:"upstream_requests,omitempty"`

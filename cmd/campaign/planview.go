@@ -43,6 +43,9 @@ func (v *planView) campaign(ctx context.Context, p *project, j *job, s plan.Summ
 	if v.flags.preview != "" {
 		return v.preview(ctx, j)
 	}
+	if d.Approval, err = p.plannedApproval(ctx, j, s, digest); err != nil {
+		return 0, err
+	}
 	if v.against != nil {
 		if d.Diff, err = v.against.of(ctx, p, j); err != nil {
 			return 0, err
@@ -251,6 +254,9 @@ func (d *planned) lines(j *job, s plan.Summary, line func(name, format string, a
 	}
 	line("run", "%s, occurrence %s", d.Run, d.Occurrence)
 	line("digest", "%s", d.Digest)
+	if d.Approval != nil {
+		line("approved", "%s", d.Approval.sentence())
+	}
 }
 
 func perSpan(d time.Duration) string {

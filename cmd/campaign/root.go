@@ -45,7 +45,7 @@ became of every recipient. Files are the interface: commit them, review them, ru
 	root.AddCommand(
 		newInit(a), newNew(a),
 		newValidate(a), newPlan(a), newNext(a),
-		newRun(a), newServe(a), newTick(a), newResume(a), newStop(a), newCancel(a), newResolve(a),
+		newApprove(a), newRun(a), newServe(a), newTick(a), newResume(a), newStop(a), newCancel(a), newResolve(a),
 		newRuns(a), newShow(a), newReport(a), newVerify(a), newPurge(a), newExplain(a), newEvidence(a),
 		newTargets(a), newGroups(a), newState(a),
 		newSandbox(a), newSchema(a), newVersion(a),

@@ -185,7 +185,10 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		if err := s.refresh(ctx, t, o); err != nil {
 			return err
 		}
-		stops, err := s.guardPast(ctx, t)
+		stops, err := s.guardApproval(ctx, t)
+		if err == nil && !stops {
+			stops, err = s.guardPast(ctx, t)
+		}
 		if err != nil {
 			return stateError(err)
 		}
@@ -253,7 +256,9 @@ func (a *app) openSender(f runFlags, args []string) (*sender, []string, map[stri
 		fmt.Fprintf(a.stderr, "[sandbox] the built-in upstream stands in for every target at %s: nothing leaves this machine\n", s.standIn.URL())
 	}
 	if f.saved != nil {
-		args, err = p.plannedFiles(f.planFile, f.saved)
+		if args, err = p.plannedFiles(f.planFile, f.saved); err != nil {
+			err = fail(exitCode(err), "nothing was sent: %w", err)
+		}
 	}
 	var files []string
 	var named map[string]bool

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -34,10 +32,10 @@ func (p *project) contractOf(ctx context.Context, j *job, s plan.Summary, digest
 	if out.Content, err = j.plan.StandingDigest(); err != nil {
 		return out, fail(exitProblems, "%s: %w", j.campaign.File, err)
 	}
-	if j.table != nil {
-		sum := sha256.Sum256([]byte(rulesOf(j)))
-		out.Schedule = hex.EncodeToString(sum[:])
+	if out.Audience, err = j.plan.AudienceDigest(ctx); err != nil {
+		return out, fail(exitProblems, "%s: %w", j.campaign.File, err)
 	}
+	out.Schedule = scheduleDigest(j)
 	inputs, err := p.inputs(ctx, j)
 	if err != nil {
 		return out, err
@@ -116,7 +114,7 @@ func (a *app) underPlan(cmd *cobra.Command, args []string, f *runFlags) error {
 // plannedFiles are the campaign files of a saved plan, as paths of this system.
 func (p *project) plannedFiles(name string, d *contract.Document) (files []string, err error) {
 	if d.Project != p.decl.ID {
-		return nil, fail(exitGuard, "nothing was sent: %s is of the project %q, and this is %q", name, d.Project, p.decl.ID)
+		return nil, fail(exitGuard, "%s is of the project %q, and this is %q", name, d.Project, p.decl.ID)
 	}
 	for _, saved := range d.Plans {
 		file := filepath.FromSlash(saved.File)
@@ -124,7 +122,7 @@ func (p *project) plannedFiles(name string, d *contract.Document) (files []strin
 			return nil, fail(exitUsage, "%s names %s, which is no file of a project", name, saved.File)
 		}
 		if _, err := fs.Stat(p.files, saved.File); err != nil {
-			return nil, fail(exitGuard, "nothing was sent, because %s does not hold any more: %s: %w", name, saved.File, plainPathError(err))
+			return nil, fail(exitGuard, "%s does not hold any more: %s: %w", name, saved.File, plainPathError(err))
 		}
 		files = append(files, filepath.Join(p.dir, file))
 	}

@@ -266,28 +266,36 @@ func (s *sender) confirm(ctx context.Context, work []*todo) error {
 }
 
 // wants reads the number that a person types, and nothing else lets a run begin.
-// The end of ctx ends the question.
 func (s *sender) wants(ctx context.Context, total int64) error {
+	if err := s.typed(ctx, total); err != nil {
+		return fail(exitUsage, "nothing was sent: %w", err)
+	}
+	return nil
+}
+
+// typed reads a number that a person types, and says when it is another one. The end
+// of ctx ends the question.
+func (a *app) typed(ctx context.Context, total int64) error {
 	type line struct {
 		text string
 		err  error
 	}
 	typed := make(chan line, 1)
 	go func() { // goes with the process when nobody answers
-		text, err := bufio.NewReader(s.stdin).ReadString('\n')
+		text, err := bufio.NewReader(a.stdin).ReadString('\n')
 		typed <- line{strings.TrimSpace(text), err}
 	}()
 	var answer line
 	select {
 	case answer = <-typed:
 	case <-ctx.Done():
-		return fail(exitUsage, "nothing was sent: interrupted")
+		return errors.New("interrupted")
 	}
 	if answer.err != nil && !errors.Is(answer.err, io.EOF) {
-		return fail(exitUsage, "nothing was sent: %w", answer.err)
+		return answer.err
 	}
 	if n, err := strconv.ParseInt(strings.ReplaceAll(answer.text, ",", ""), 10, 64); err != nil || n != total {
-		return fail(exitUsage, "nothing was sent: %q is not %d", answer.text, total)
+		return fmt.Errorf("%q is not %d", answer.text, total)
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package campaign
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Require is what a profile wants before anything is sent under it. Its zero value
 // wants nothing.
@@ -34,4 +37,50 @@ type Approval struct {
 type ApprovedFile struct {
 	File   string
 	Digest string
+}
+
+// shownDigest is how much of a digest people are shown.
+const shownDigest = 12
+
+// ApprovalNote is what a run's history says of the approval under which it began.
+type ApprovalNote struct {
+	By        string
+	At        time.Time
+	Plan      string // the beginning of its plan's digest
+	Committed string // address of who committed it; empty: nobody asked git
+	Note      string
+}
+
+const (
+	noted     = ", plan "
+	committed = ", committed by "
+)
+
+// Noted is the note of a run that begins under an approval. committedBy may be empty.
+func (a *Approval) Noted(committedBy string) Note {
+	text := a.At.UTC().Format(time.RFC3339) + noted + a.Plan[:min(shownDigest, len(a.Plan))]
+	if committedBy != "" {
+		text += committed + strings.Join(strings.Fields(committedBy), "")
+	}
+	if note := strings.Join(strings.Fields(a.Note), " "); note != "" {
+		text += ": " + note
+	}
+	return Note{Kind: NoteApproved, By: a.By, Text: text}
+}
+
+// ApprovalOf reads from a run's history under which approval it began; nil: none is
+// known.
+func ApprovalOf(notes []Note) *ApprovalNote {
+	for _, n := range notes {
+		at, rest, ok := strings.Cut(n.Text, noted)
+		when, err := time.Parse(time.RFC3339, at)
+		if n.Kind != NoteApproved || !ok || err != nil {
+			continue
+		}
+		out := &ApprovalNote{By: n.By, At: when}
+		rest, out.Note, _ = strings.Cut(rest, ": ")
+		out.Plan, out.Committed, _ = strings.Cut(rest, committed)
+		return out
+	}
+	return nil
 }

@@ -82,6 +82,7 @@ const (
 	NoteEnded     = "ended"     // an invocation ended; Text: why
 	NoteCancelled = "cancelled" // Text: the reason
 	NoteStage     = "stage"     // a stage was passed; Text: its number (from 1), then ": " and what let it pass
+	NoteApproved  = "approved"  // the run began under an approval; By: who approved it; Text: see Approval.Noted
 	NoteChange    = "change"    // a person accepted that other people than last time get it; Text: how many, why
 	NoteAgain     = "again"     // a person wanted the same message sent again; Text: to how many, why
 	NoteWindow    = "window"    // an invocation did not wait for the delivery window; Text: why

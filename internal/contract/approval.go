@@ -154,10 +154,7 @@ func (w *Wanted) changed(a *campaign.Approval) string {
 	for i, f := range a.Files {
 		saved.Inputs[i] = Input{f.File, f.Digest}
 	}
-	var found []string
-	for _, change := range inputs(&saved, &Plan{Inputs: w.Inputs}) {
-		found = append(found, change)
-	}
+	found := inputs(&saved, &Plan{Inputs: w.Inputs})
 	if len(found) == 0 {
 		return ""
 	}

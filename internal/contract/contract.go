@@ -55,6 +55,7 @@ type Plan struct {
 
 	// What only a saved plan has.
 	Content  string   `json:"content_digest,omitempty"`  // over what it says and how it goes out, whoever it is for
+	Audience string   `json:"audience_digest,omitempty"` // over whom it is for
 	Schedule string   `json:"schedule_digest,omitempty"` // over when it goes out; empty: it has no schedule
 	Inputs   []Input  `json:"inputs,omitempty"`
 	Sources  []Source `json:"sources,omitempty"`
