@@ -93,7 +93,12 @@ func (a *app) validate(ctx context.Context, args []string) (found []campaign.Dia
 		found = append(found, rows...)
 		found = append(found, p.otherProfiles(j)...)
 	}
-	files = append([]string{spec.TargetsFile}, names...)
+	approvals, more, err := p.approvalProblems(ctx, args, jobs, campaign.HasErrors(found))
+	if err != nil {
+		return nil, nil, err
+	}
+	found = append(found, more...)
+	files = slices.Concat([]string{spec.TargetsFile}, names, approvals)
 	left, unused := spec.Ignore(p.files, files, found, diagnostics.Known)
 	return append(left, unused...), files, nil
 }

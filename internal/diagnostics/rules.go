@@ -41,11 +41,12 @@ const (
 	html      = "HTML"
 	lists     = "Lists of recipients"
 	audience  = "Who gets it"
+	approvals = "Approvals"
 	comments  = "Comments"
 )
 
 // Areas lists the parts of the page.
-var Areas = []string{files, yaml, values, schedules, accounts, templates, html, lists, audience, comments}
+var Areas = []string{files, yaml, values, schedules, accounts, templates, html, lists, audience, approvals, comments}
 
 // Rules are all rules, by area. A test holds them against the rooms that find problems.
 var Rules = []Rule{
@@ -95,6 +96,7 @@ var Rules = []Rule{
 	{"bad-url", values, "An address is not one that a request can go to.", ""},
 	{"bad-glob", values, "A pattern for names of groups cannot be read.", ""},
 	{"bad-variable-name", values, "The name of a variable cannot be written in a template.", ""},
+	{"wrong-campaign", values, "An approvals file is of another campaign than its name says.", ""},
 	{"duplicate-name", values, "Two campaign files have the same name: it identifies a campaign for ever.", ""},
 
 	{"bad-cron", schedules, "A cron expression cannot be read.", ""},
@@ -211,6 +213,9 @@ var Rules = []Rule{
 	{"no-groups", audience, "A campaign for groups names none.", behindSchema},
 	{"no-groups-lock", audience, "Groups are chosen by their names, and no lock file says which there are.", ""},
 	{"no-group-matches", audience, "No group has a name that matches.", needsLock},
+
+	{"approval-stale", approvals, "An approval does not hold any more: what it approves is not what the files say now, and nothing is sent under it. `campaign approve` writes a new one.", ""},
+	{"approval-unused", approvals, "An approval is for a campaign or a profile that does not exist.", ""},
 
 	{"unused-ignore", comments, "A comment ignores what is not there, what is no rule, or an error.", ""},
 }

@@ -58,7 +58,8 @@ var chinese = &words{
 	notes: map[string]string{
 		campaign.NoteOpened: "完成计划", campaign.NotePlanned: "计划依据", campaign.NoteClaimed: "开始执行", campaign.NoteEnded: "结束执行",
 		campaign.NoteCancelled: "取消", campaign.NoteStage: "通过阶段", campaign.NoteResolved: "由人核定",
-		campaign.NoteChange: "放行接收人变化", campaign.NoteAgain: "放行重复内容", campaign.NoteWindow: "不等时间窗",
+		campaign.NoteApproved: "审批",
+		campaign.NoteChange:   "放行接收人变化", campaign.NoteAgain: "放行重复内容", campaign.NoteWindow: "不等时间窗",
 		campaign.NoteFollows: "跟进", campaign.NoteFollowed: "由其跟进", campaign.NotePurged: "删除个人信息",
 	},
 	recipient: [2]string{"接收人", "接收人"},

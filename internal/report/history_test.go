@@ -105,7 +105,7 @@ func TestLastEnd(t *testing.T) {
 func TestNotesInMarkdown(t *testing.T) {
 	m := newMade().block().delivery(1, pending).seal()
 	kinds := []string{campaign.NoteOpened, campaign.NoteClaimed, campaign.NoteEnded, campaign.NoteCancelled, campaign.NoteStage, campaign.NoteResolved}
-	for _, kind := range []string{campaign.NoteChange, campaign.NoteAgain} {
+	for _, kind := range []string{campaign.NoteChange, campaign.NoteAgain, campaign.NoteApproved} {
 		if english.notes[kind] == "" {
 			t.Errorf("no word for %s", kind)
 		}

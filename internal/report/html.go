@@ -250,6 +250,9 @@ func (p *htmlPage) about() []fact {
 	} else {
 		code(p.t.Commit, r.Tool.Commit)
 	}
+	if a := r.Approval; a != nil {
+		code(p.t.Approved, a.text(p.t.ApprovedBy, p.t.ApprovedPlan, p.t.ApprovedCommit))
+	}
 	code(p.t.Records, r.Records)
 	say("", p.t.RecordsHow)
 	say(p.t.Files, p.t.FilesHow)

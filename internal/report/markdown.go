@@ -150,6 +150,9 @@ func (p *page) about() {
 	if r.Tool.Commit != "" {
 		add("commit of the project", code(r.Tool.Commit))
 	}
+	if a := r.Approval; a != nil {
+		add("approved", code(a.text(englishPage.ApprovedBy, englishPage.ApprovedPlan, englishPage.ApprovedCommit)))
+	}
 	add("records", code(r.Records)+": `campaign verify` holds this report against the ledger")
 	add("report", clock(r.Generated)+" by "+r.Tool.Name+" "+code(r.Tool.Version))
 	add("files", "`report.json` (all numbers), `recipients.ndjson` (every recipient, ids in full)")

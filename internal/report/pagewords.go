@@ -31,6 +31,7 @@ type pageWords struct {
 	State, Reports, NoReports                            string
 	OlderRuns, UnreadReports, LastRuns                   string
 	Follows, Followed                                    string
+	Approved, ApprovedBy, ApprovedPlan, ApprovedCommit   string
 }
 
 var englishPage = pageWords{
@@ -61,6 +62,7 @@ var englishPage = pageWords{
 	Records: "Digest of the records", RecordsHow: "`campaign verify` holds this report against the ledger.",
 	Made: "Made", Files: "Beside this page", FilesHow: "`report.json` (all numbers), `report.md`, `recipients.ndjson` (every recipient, ids in full)",
 	Follows: "This run follows up", Followed: "Followed up by",
+	Approved: "Approved", ApprovedBy: "by %s at %s", ApprovedPlan: "plan %s", ApprovedCommit: "committed by %s",
 	State: "State", Reports: "Reports", NoReports: "No reports yet.", OlderRuns: "Older runs that are not listed: %s.",
 	UnreadReports: "Reports that could not be read: %s.", LastRuns: "Outcomes of the last %s runs, the oldest first",
 }
@@ -93,6 +95,7 @@ var chinesePage = pageWords{
 	Records: "记录摘要", RecordsHow: "`campaign verify` 可将本报告与台账核对。",
 	Made: "生成", Files: "同目录文件", FilesHow: "`report.json`（全部数字）、`report.md`、`recipients.ndjson`（每个接收人，标识完整）",
 	Follows: "本次跟进", Followed: "由其跟进",
+	Approved: "审批", ApprovedBy: "%s 于 %s 批准", ApprovedPlan: "计划 %s", ApprovedCommit: "由 %s 提交",
 	State: "状态", Reports: "报告一览", NoReports: "还没有报告。", OlderRuns: "另有 %s 次较早的执行未列出。",
 	UnreadReports: "%s 份报告无法读取。", LastRuns: "最近 %s 次执行的结果，从早到晚",
 }

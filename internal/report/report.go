@@ -142,7 +142,8 @@ type Report struct {
 	Timeline *Timeline `json:"timeline,omitempty"` // nil: nothing was answered
 	Slowest  []Slow    `json:"slowest,omitempty"`  // exchanges that took longest; absent: not known
 	Related  []Related `json:"related,omitempty"`
-	Records  string    `json:"records_digest"` // of what the ledger said, see records
+	Approval *Approval `json:"approval,omitempty"` // under which the run began; nil: none is known
+	Records  string    `json:"records_digest"`     // of what the ledger said, see records
 
 	zone   *time.Location
 	spans  spans
@@ -303,6 +304,7 @@ func newReport(run campaign.Run, facts Facts) Report {
 		Warnings:   append([]string{}, facts.Warnings...),
 		History:    historyOf(facts.Notes, zone),
 		Related:    facts.Related,
+		Approval:   approvalOf(facts.Notes, zone),
 		zone:       zone,
 		spans:      newSpans(run, facts, facts.Limits.Timeout),
 		worded:     hasWord(facts.Notes),

@@ -189,7 +189,8 @@ func guarded() map[string]*made {
 		delivery(1, settled(campaign.Skipped, "expired: not sent by 2026-12-02 09:00", 2, 86401)).seal()
 	resend.facts.Resend = true
 	resend.facts.Invocation.Stop, resend.facts.Invocation.Reason = Stopped, "by campaign stop"
-	resend.note(campaign.NoteClaimed, host, "", 0.5).note(campaign.NoteEnded, host, "stop-asked", 86402)
+	resend.note(campaign.NoteApproved, "王五 <wang@example.com>", "2026-11-30T09:00:00Z, plan 0123456789ab, committed by wang@example.com: 会签", 0).
+		note(campaign.NoteClaimed, host, "", 0.5).note(campaign.NoteEnded, host, "stop-asked", 86402)
 
 	resolved := newMade().block().delivery(2, accepted("1001", 1)).delivery(3, settled(campaign.Accepted, "resolved: seen in the console", 1, 7200)).
 		delivery(1, reopened(settled(campaign.Skipped, "cancelled: wrong text", 0, 7300))).delivery(1, lost("answer-lost: no answer within 30s", 31)).

@@ -92,7 +92,8 @@ var english = &words{
 	notes: map[string]string{
 		campaign.NoteOpened: "planned", campaign.NotePlanned: "planned from", campaign.NoteClaimed: "taken up", campaign.NoteEnded: "ended",
 		campaign.NoteCancelled: "cancelled", campaign.NoteStage: "stage passed", campaign.NoteResolved: "resolved by a person",
-		campaign.NoteChange: "change of recipients accepted", campaign.NoteAgain: "sent again knowingly",
+		campaign.NoteApproved: "approved",
+		campaign.NoteChange:   "change of recipients accepted", campaign.NoteAgain: "sent again knowingly",
 		campaign.NoteWindow:  "outside the window",
 		campaign.NoteFollows: "follows up", campaign.NoteFollowed: "followed up by", campaign.NotePurged: "people's data deleted",
 	},
