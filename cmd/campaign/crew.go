@@ -40,7 +40,7 @@ type crew struct {
 type slotCheck func(ctx context.Context, s *sender, t *todo, slot campaign.Slot) (reason string, err error)
 
 // slotChecks are asked in this order, and the first reason counts.
-var slotChecks = []slotCheck{suspendedSlot, lateSlot, expiredSlot, unchangedSlot}
+var slotChecks = []slotCheck{suspendedSlot, approvedSlot, lateSlot, expiredSlot, unchangedSlot}
 
 // suspendedSlot leaves out what was suspended between its claim and its turn.
 func suspendedSlot(_ context.Context, _ *sender, t *todo, _ campaign.Slot) (string, error) {
@@ -48,6 +48,17 @@ func suspendedSlot(_ context.Context, _ *sender, t *todo, _ campaign.Slot) (stri
 		return campaign.SkipSuspended, nil
 	}
 	return "", nil
+}
+
+// approvedSlot stops what nobody approved. It is no reason to leave it out: an approval
+// may land as long as the occurrence counts as on time, and when none does this is what
+// people are told.
+func approvedSlot(ctx context.Context, s *sender, t *todo, _ campaign.Slot) (string, error) {
+	stops, err := s.guardApproval(ctx, t)
+	if stops && err == nil {
+		err = fail(exitGuard, "%s", t.guard)
+	}
+	return "", stateError(err)
 }
 
 // lateSlot leaves out what a process claimed that ended before it could begin it, as
@@ -205,16 +216,16 @@ func (s *sender) slot(ctx context.Context, file string, slot campaign.Slot) (t *
 			return t, exitCode(err), skip, err
 		}
 	}
+	planned := t.digest
 	if err := s.refresh(ctx, t, o); err != nil {
 		return t, exitCode(err), "", err
 	}
-	stops, err := s.guardApproval(ctx, t)
-	if stops && err == nil {
-		return t, exitGuard, "", fail(exitGuard, "%s", t.guard)
+	if t.digest != planned { // for other groups than were looked at
+		if _, err := approvedSlot(ctx, s, t, slot); err != nil {
+			return t, exitCode(err), "", err
+		}
 	}
-	if err == nil {
-		stops, err = s.guardPast(ctx, t)
-	}
+	stops, err := s.guardPast(ctx, t)
 	if err != nil {
 		err = stateError(err)
 		return t, exitCode(err), "", err

@@ -111,11 +111,24 @@ func (w *Wanted) otherPlanner(last *campaign.Approval, _ []campaign.Approval) st
 	return fmt.Sprintf("it was approved as version %d of the planner made it, and this program has version %d", last.Planner, w.Planner)
 }
 
-func (w *Wanted) otherOccurrence(last *campaign.Approval, _ []campaign.Approval) string {
-	if last.Schedule != "" {
+// mostNamed bounds the occurrences that a sentence names.
+const mostNamed = 3
+
+func (w *Wanted) otherOccurrence(_ *campaign.Approval, all []campaign.Approval) string {
+	var labels []string
+	for _, a := range all {
+		if a.Schedule == "" {
+			labels = append(labels, a.Occurrence)
+		}
+	}
+	if len(labels) == 0 {
 		return fmt.Sprintf("it was approved for its schedule, and this is the occurrence %s", w.Occurrence)
 	}
-	return fmt.Sprintf("it was approved for the occurrence %s, and this is %s", last.Occurrence, w.Occurrence)
+	named := strings.Join(labels[max(0, len(labels)-mostNamed):], ", ")
+	if len(labels) < len(all) {
+		return fmt.Sprintf("it was approved for its schedule and the occurrence %s, and this is %s", named, w.Occurrence)
+	}
+	return fmt.Sprintf("it was approved for the occurrence %s, and this is %s", named, w.Occurrence)
 }
 
 func (w *Wanted) noSchedule(last *campaign.Approval, _ []campaign.Approval) string {
