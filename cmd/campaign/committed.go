@@ -74,7 +74,7 @@ func (s *sender) committed(ctx context.Context, t *todo, a *campaign.Approval, w
 			return "", err.Error()
 		}
 		if slices.ContainsFunc(authors, approver.same) {
-			return "", fmt.Sprintf("%s, who committed the approval, also committed %s since the last approval: somebody else has to approve it", approver.written, in.Path)
+			return "", fmt.Sprintf("%s, who committed the approval, also committed changes of %s that it approves: somebody else has to approve it", approver.written, in.Path)
 		}
 	}
 	return approver.written, ""
@@ -143,18 +143,19 @@ func (s *sender) unclean(c *checkout, approvals string, inputs []campaign.Input,
 	return ""
 }
 
-// approver is who last committed a change of an approval's lines. before is the commit
-// of the change before that; empty: there was none.
+// approver is who last committed a change of an approval's lines. before is the last
+// commit in which somebody else approved, so that nobody gets past their own changes by
+// approving twice; empty: there is none.
 func (c *checkout) approver(ctx context.Context, file string, lines [2]int) (who author, before string, err error) {
-	out, err := c.log(ctx, "-2", "-s", fmt.Sprintf("-L%d,%d:%s", lines[0], lines[1], file), "HEAD")
+	out, err := c.log(ctx, "-s", fmt.Sprintf("-L%d,%d:%s", lines[0], lines[1], file), "HEAD")
 	if err != nil {
 		return who, "", err
 	}
 	if len(out) == 0 || out[0].written == "" || out[0].mapped == "" {
 		return who, "", fmt.Errorf("git does not say who committed %s", file)
 	}
-	if len(out) > 1 {
-		before = out[1].commit
+	if i := slices.IndexFunc(out, func(a author) bool { return !a.same(out[0]) }); i >= 0 {
+		before = out[i].commit
 	}
 	return out[0], before, nil
 }
