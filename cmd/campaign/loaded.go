@@ -241,6 +241,14 @@ func (p *project) keep(j *job) (*loaded, error) {
 		fmt.Fprintf(h, "%s %d\n", file, len(data))
 		h.Write(data)
 	}
+	if p.profile.Require.Approval { // it counts as it is when an occurrence is run; what changed is tried again at once
+		file := spec.ApprovalsFile(l.name)
+		l.stamps[file] = p.stamp(file)
+		if data, err := fs.ReadFile(p.files, file); err == nil {
+			fmt.Fprintf(h, "%s %d\n", file, len(data))
+			h.Write(data)
+		}
+	}
 	l.version = hex.EncodeToString(h.Sum(nil)[:16])
 	return l, nil
 }

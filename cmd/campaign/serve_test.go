@@ -89,7 +89,7 @@ func serving(t *testing.T, files map[string]string) *served {
 	}
 	t.Cleanup(func() { upstream.Close() })
 	s := &served{T: t, dir: t.TempDir(), upstream: upstream, said: &stream{}}
-	files["targets.yaml"] = strings.Replace(servedTargets, "BASE_URL", upstream.URL(), 1)
+	files["targets.yaml"] = strings.Replace(servedTargets, "BASE_URL", upstream.URL(), 1) + files["targets.yaml"]
 	write(t, s.dir, files)
 	s.signals = watchSignals(func(int) {})
 	a := &app{stdin: strings.NewReader(""), stdout: s.said, stderr: s.said, signals: s.signals}
