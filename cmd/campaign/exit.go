@@ -29,7 +29,7 @@ const exitCodesHelp = `Exit codes:
   1    problems found, or the run finished and some deliveries were rejected, or expired
   2    usage error
   3    some outcomes are unknown: a person must look
-  4    stopped by a guard: no or foreign state, changed files, untrusted target, too many recipients, another audience than expected
+  4    stopped by a guard: no or foreign state, changed files, no approval, untrusted target, too many recipients, another audience than expected
        or than last time, the same message to the same people again, too many failures, a stage that waits for a person
   5    not finished, resumable: upstream unavailable, token not renewable, window closed, limit reached
   6    another process holds the run
