@@ -44,8 +44,9 @@ func (p *project) approvalProblems(ctx context.Context, args []string, jobs []*j
 			found = append(found, doc.Diagnostic(campaign.Problem{Pointer: "/campaign", Rule: ruleApprovalUnused, Warning: true,
 				Message: fmt.Sprintf("there is no campaign %s in the project", name), Hint: "remove the file, unless the campaign comes back"}))
 		}
+		under := map[string]*approvable{}
 		for i := range all {
-			problem, err := p.approvalProblem(ctx, j, &all[i])
+			problem, err := p.approvalProblem(ctx, j, &all[i], under)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -58,9 +59,18 @@ func (p *project) approvalProblems(ctx context.Context, args []string, jobs []*j
 	return files, found, nil
 }
 
+// approvable is what a campaign comes to under a profile: the same for all of its
+// occurrences, as far as approvals are held against it.
+type approvable struct {
+	p       *project
+	job     *job // nil: it has errors, which are said where they stand
+	wanted  contract.Wanted
+	counted bool
+}
+
 // approvalProblem says why an approval lets nothing be sent; nil: it does, or nothing
 // is known of it. j is nil for a campaign that is not there or has errors.
-func (p *project) approvalProblem(ctx context.Context, j *job, a *campaign.Approval) (*campaign.Problem, error) {
+func (p *project) approvalProblem(ctx context.Context, j *job, a *campaign.Approval, under map[string]*approvable) (*campaign.Problem, error) {
 	profile, known := p.decl.Profiles[a.Profile]
 	switch {
 	case !known:
@@ -69,46 +79,65 @@ func (p *project) approvalProblem(ctx context.Context, j *job, a *campaign.Appro
 	case j == nil || !profile.Require.Approval:
 		return nil, nil
 	}
-	under := *p
-	under.profile, under.base = profile, profile.Name
-	f := runFlags{}
-	if a.Occurrence != campaign.Once {
-		f.occurrence = a.Occurrence
+	if under[a.Profile] == nil {
+		w, err := p.approvableUnder(ctx, profile, j.campaign.File)
+		if err != nil {
+			return nil, err
+		}
+		under[a.Profile] = w
 	}
-	j, found := under.compile(j.campaign.File, f.occasion())
-	if j == nil || campaign.HasErrors(found) { // which is said where it stands
+	w := under[a.Profile]
+	if w.job == nil {
 		return nil, nil
 	}
-	refused, err := under.refusal(ctx, j, a)
-	if refused == nil || err != nil {
-		return nil, err
+	refused := w.judge(a)
+	if refused == nil {
+		return nil, nil
+	}
+	if refused.Key == "audience" { // their number is said
+		if err := w.count(ctx); err != nil {
+			return nil, err
+		}
+		refused = w.judge(a)
 	}
 	return &campaign.Problem{Pointer: refused.Key, Rule: ruleApprovalStale, Message: refused.Why,
 		Hint: fmt.Sprintf("nothing is sent under the profile %s until somebody approves it as it is: `campaign plan --out`, `campaign approve`", a.Profile)}, nil
 }
 
-// refusal holds a job against one approval. Recipients are counted only when it depends
-// on their number, or that is to be said.
-func (p *project) refusal(ctx context.Context, j *job, a *campaign.Approval) (*contract.Refusal, error) {
-	digest, err := j.plan.Digest(ctx)
-	if err != nil {
-		return nil, nil // what cannot be read is said where it is named
+func (p *project) approvableUnder(ctx context.Context, profile campaign.Profile, file string) (*approvable, error) {
+	under := *p
+	under.profile, under.base = profile, profile.Name
+	j, found := under.compile(file, (&runFlags{}).occasion())
+	if j == nil || campaign.HasErrors(found) {
+		return &approvable{}, nil
 	}
-	w, err := p.wanted(ctx, j, plan.Summary{}, digest)
-	if err != nil {
-		return nil, err
+	w, err := under.wanted(ctx, j, plan.Summary{}, "")
+	return &approvable{p: &under, job: j, wanted: w}, err
+}
+
+// judge holds the campaign against one approval. Content and recipients make the
+// digest of the plan. By how much they have changed since the occurrence before only
+// the ledger knows.
+func (w *approvable) judge(a *campaign.Approval) *contract.Refusal {
+	now := w.wanted
+	now.Digest, now.Compared = a.Plan, true
+	if a.Occurrence != "" && a.Occurrence != campaign.Once {
+		now.Occurrence, now.Scope = a.Occurrence, contract.Whole
 	}
-	counts := w.Scope == contract.Recurring && w.MaxChange != nil
-	if _, refused := contract.Judge(&w, []campaign.Approval{*a}); refused == nil && !counts {
-		return nil, nil
+	_, refused := contract.Judge(&now, []campaign.Approval{*a})
+	return refused
+}
+
+// count plans the campaign as a whole.
+func (w *approvable) count(ctx context.Context) error {
+	if w.counted {
+		return nil
 	}
-	s, rows, err := j.check(ctx)
+	w.counted = true
+	s, rows, err := w.job.check(ctx)
 	if err != nil || campaign.HasErrors(rows) {
-		return nil, nil // likewise
+		return nil // which is said where it stands
 	}
-	if w, err = p.wanted(ctx, j, s, digest); err != nil {
-		return nil, err
-	}
-	_, refused := contract.Judge(&w, []campaign.Approval{*a})
-	return refused, nil
+	w.wanted, err = w.p.wanted(ctx, w.job, s, "")
+	return err
 }

@@ -77,9 +77,12 @@ func (a *app) approve(ctx context.Context, file, note string, yes bool) error {
 	if err != nil {
 		return err
 	}
+	if !p.profile.Require.Approval {
+		fmt.Fprintf(a.stderr, "the profile %s requires no approval: this one stops nothing\n", p.profile.Name)
+	}
 	var people int64
 	for i, j := range jobs {
-		fmt.Fprint(a.stderr, approvable(j, &plans[i]))
+		fmt.Fprint(a.stderr, announceApproval(j, &plans[i]))
 		people += plans[i].Reached()
 	}
 	if err := a.confirmApproval(ctx, people, yes); err != nil {
@@ -151,8 +154,8 @@ const (
 	shownRunes = 120
 )
 
-// approvable says what is about to be approved.
-func approvable(j *job, p *contract.Plan) string {
+// announceApproval says what is about to be approved.
+func announceApproval(j *job, p *contract.Plan) string {
 	var b strings.Builder
 	what := "the occurrence " + diagnostics.Inert(p.Occurrence)
 	switch {

@@ -158,7 +158,7 @@ func (w *Wanted) nearlyAsMany(a *campaign.Approval) bool {
 }
 
 func (w *Wanted) tooMany(last *campaign.Approval, _ []campaign.Approval) string {
-	return fmt.Sprintf("it was approved for other recipients: %d then and %d now, more of a change than max_change allows", last.People, w.Reached())
+	return fmt.Sprintf("it was approved for other recipients: %d then and %d now, more of a change than max_change allows the first occurrence", last.People, w.Reached())
 }
 
 // changed names the files that are not as they were approved.

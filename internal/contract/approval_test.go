@@ -90,9 +90,9 @@ func TestJudge(t *testing.T) {
 		{"recurring, one more of ten", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, _ *campaign.Approval) { w.MaxChange, w.Audience, w.Recipients = &tenth, "x", 13 }}, "", ""},
 		{"recurring, one less of ten", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, _ *campaign.Approval) { w.MaxChange, w.Audience, w.Recipients = &tenth, "x", 11 }}, "", ""},
 		{"recurring, two more of ten", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, _ *campaign.Approval) { w.MaxChange, w.Audience, w.Recipients = &tenth, "x", 14 }}, "people",
-			"it was approved for other recipients: 10 then and 12 now, more of a change than max_change allows"},
+			"it was approved for other recipients: 10 then and 12 now, more of a change than max_change allows the first occurrence"},
 		{"recurring, no change at all", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, _ *campaign.Approval) { w.MaxChange, w.Recipients = &none, 13 }}, "people",
-			"it was approved for other recipients: 10 then and 11 now, more of a change than max_change allows"},
+			"it was approved for other recipients: 10 then and 11 now, more of a change than max_change allows the first occurrence"},
 		{"recurring, held against the occurrence before", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, _ *campaign.Approval) { w.MaxChange, w.Compared, w.Recipients = &tenth, true, 40 }}, "", ""},
 
 		{"a trial", []func(*Wanted, *campaign.Approval){few, func(w *Wanted, _ *campaign.Approval) { w.Audience = "x" }}, "", ""},
