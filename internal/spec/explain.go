@@ -226,7 +226,7 @@ func (c *checker) unknown(f failure) []campaign.Problem {
 			Hint:    "keys here: " + strings.Join(known, ", "),
 		}
 		if near := nearest(key, known); near != "" {
-			p.Hint = fmt.Sprintf("did you mean %s?", near)
+			p = f.misspelt(key, near)
 		} else if rule, message := c.otherKind(f, key); rule != "" {
 			p.Rule, p.Message = rule, message
 		} else if section := c.elsewhere(f, key); section != "" {
@@ -235,6 +235,12 @@ func (c *checker) unknown(f failure) []campaign.Problem {
 		problems = append(problems, p)
 	}
 	return problems
+}
+
+// misspelt is the problem of a key that was meant as another one.
+func (f failure) misspelt(key, meant string) campaign.Problem {
+	return campaign.Problem{Pointer: join(f.pointer, key), Key: true, Rule: ruleUnknownKey,
+		Message: fmt.Sprintf("key %q is unknown in %s", clip(key), f.name), Hint: fmt.Sprintf("did you mean %s?", meant)}
 }
 
 // otherKind recognises keys that only make sense for users, given for user
