@@ -69,7 +69,7 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 	}
 	found = append(found, p.doc.Diagnostics(problems)...)
 	j.target, problems = j.account.Target(c)
-	if found = append(found, doc.Diagnostics(problems)...); j.target == nil {
+	if found = append(found, unsaid(found, doc.Diagnostics(problems))...); j.target == nil {
 		return nil, found
 	}
 	if c.Recipients.Groups != nil && o.columns == nil {
@@ -99,6 +99,16 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 		return nil, found
 	}
 	return j, found
+}
+
+// unsaid leaves out of more what stands where found has an error already: a value that
+// one room refuses is not judged again by the next.
+func unsaid(found, more []campaign.Diagnostic) []campaign.Diagnostic {
+	return slices.DeleteFunc(more, func(d campaign.Diagnostic) bool {
+		return d.Line > 0 && slices.ContainsFunc(found, func(f campaign.Diagnostic) bool {
+			return !f.Warning && f.File == d.File && f.Line == d.Line && f.Col == d.Col && f.EndCol == d.EndCol
+		})
+	})
 }
 
 // when reads the campaign's schedule and what else depends on the date. It gives the
@@ -177,7 +187,7 @@ func (p *project) resolveGroups(c *campaign.Campaign, doc *spec.Document, fresh 
 		groups := plan.MatchGroups(*wanted.Match, known)
 		if len(groups) == 0 {
 			found = append(found, doc.Diagnostic(campaign.Problem{
-				Pointer: "/recipients/match", Rule: "no-group-matches",
+				Pointer: matchPointer(*wanted.Match), Rule: "no-group-matches",
 				Message: fmt.Sprintf("no group of %s matches", lock),
 				Hint:    "`campaign groups --target " + c.Channel.Target + "` lists what the account has",
 			}))
@@ -192,6 +202,16 @@ func (p *project) resolveGroups(c *campaign.Campaign, doc *spec.Document, fresh 
 		}
 	}
 	return groups, found
+}
+
+// matchPointer is the condition of a match that has one only, or the match.
+func matchPointer(m campaign.Match) string {
+	given := slices.DeleteFunc([][2]string{{"title", m.Title}, {"department", m.Department}, {"type", m.Type}},
+		func(c [2]string) bool { return c[1] == "" })
+	if len(given) == 1 {
+		return "/recipients/match/" + given[0][0]
+	}
+	return "/recipients/match"
 }
 
 // limitMemory bounds what planning takes, until the result is freed.

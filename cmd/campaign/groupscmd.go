@@ -50,8 +50,9 @@ campaigns that choose groups by match are planned from that file, offline and re
 			if !lock {
 				return a.printGroups(groups)
 			}
-			file := filepath.Join(p.dir, filepath.FromSlash(spec.GroupsFile(target)))
-			if err := writeFile(file, spec.MarshalGroups(target, groups)); err != nil {
+			name := spec.GroupsFile(target)
+			file := filepath.Join(p.dir, filepath.FromSlash(name))
+			if err := writeFile(file, append([]byte(p.modeline(name, "groups")), spec.MarshalGroups(target, groups)...)); err != nil {
 				return fail(exitState, "%w", err)
 			}
 			fmt.Fprintf(a.stdout, "wrote %s: %s\n", file, count(len(groups), "group"))

@@ -165,7 +165,8 @@ The types are ` + strings.Join(types, ", ") + `.`,
 			if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 				return fail(exitUsage, "%s is there already", file)
 			}
-			return a.create(file, []byte(strings.ReplaceAll(string(text), "CAMPAIGN_NAME", name)))
+			head := p.modeline(name+".yaml", "campaign")
+			return a.create(file, []byte(head+strings.ReplaceAll(string(text), "CAMPAIGN_NAME", name)))
 		},
 	}
 }

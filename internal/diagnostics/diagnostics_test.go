@@ -111,6 +111,25 @@ func TestOneline(t *testing.T) {
 	}
 }
 
+// Whatever a message holds, a problem is one line whose beginning and end stay what
+// they are. A name with a colon cannot be told from a place, and no example has one.
+func TestOnelineOfHostileMessages(t *testing.T) {
+	line := regexp.MustCompile(`^([^:]+)(?::(\d+):(\d+))?: (.+) \[([a-z0-9-]+)\]$`)
+	for _, message := range []string{"x\ny.yaml:1:1: z [other-rule]", "b.yaml:3:4: m", "[a-b] c", "m [no-such]\r", "\u2028x\u2029y\u0085z", "\x1b]0;t\a\x1b[2J", "\u202e\u2066m\x00", ": : "} {
+		for _, lineNumber := range []int{0, 7} {
+			d := campaign.Diagnostic{File: "a.yaml", Line: lineNumber, Col: min(lineNumber, 3), Rule: "bad-value", Message: message}
+			out := render(t, Oneline, []campaign.Diagnostic{d}, true)
+			m := line.FindStringSubmatch(strings.TrimSuffix(out, "\n"))
+			if m == nil || m[1] != "a.yaml" || (m[2] == "7") != (lineNumber == 7) || m[5] != "bad-value" {
+				t.Errorf("%q: %q", out, m)
+			}
+			if strings.ContainsFunc(strings.TrimSuffix(out, "\n"), control) {
+				t.Errorf("%q is not inert", out)
+			}
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	var got struct {
 		FormatVersion int              `json:"format_version"`

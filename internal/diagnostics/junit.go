@@ -14,12 +14,14 @@ type (
 		Name     string       `xml:"name,attr"`
 		Tests    int          `xml:"tests,attr"`
 		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"` // always 0: readers require it
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"` // always 0
 		Cases    []junitCase `xml:"testcase"`
 	}
 	junitCase struct {
@@ -65,6 +67,7 @@ func JUnit(w io.Writer, r Report) error {
 }
 
 func suite(file string, found []campaign.Diagnostic) junitSuite {
+	file = oneLine(file)
 	s := junitSuite{Name: file}
 	for _, d := range found {
 		c := junitCase{Name: d.Rule, Class: file}

@@ -42,6 +42,23 @@ func (p *Plan) inText(i int, f fault) campaign.Diagnostic {
 	return d
 }
 
+// inShared gives a fault of a text that is the same for everybody its place: the value
+// of the variable that is wrong, where the campaign file gives it, else the text.
+func (p *Plan) inShared(i int, f fault) campaign.Diagnostic {
+	c, name := p.spec.Campaign, strings.TrimPrefix(f.variable, ".")
+	at := ""
+	if _, ok := c.Vars[name]; ok {
+		at = pointer("/vars", name)
+	} else if _, ok := c.Recipients.Defaults[name]; ok {
+		at = pointer("/recipients/defaults", name)
+	}
+	if at == "" || !strings.HasPrefix(f.variable, ".") {
+		return p.inText(i, f)
+	}
+	message := fmt.Sprintf("%s: %s", strings.TrimPrefix(p.spec.Layout.Texts[i].Pointer, "/"), f.message)
+	return p.at(campaign.Problem{Pointer: at, Rule: f.rule, Message: message, Hint: f.hint})
+}
+
 // inRow gives a problem of a row its place: the cell of the run's column, or
 // with -1 the row. It shows no cell and, for inline lists, not the line that
 // holds them.

@@ -127,6 +127,16 @@ func TestPlanProblems(t *testing.T) {
 		{"required field of a list", func(s *Spec) {
 			s.Campaign.Recipients = campaign.Recipients{List: []map[string]string{{"userid": "a"}}}
 		}, "c.yaml: there is no column for usertype, which each recipient needs [missing-column]\tgive each recipient a key usertype"},
+		{"misspelt field", func(s *Spec) {
+			s.Campaign.Recipients.Defaults = nil
+			s.Campaign.Recipients.Columns = map[string]string{"usertyp": "orgid"}
+		}, "c.yaml: there is no column for usertype, which each recipient needs [missing-column]\tdid you mean usertype?"},
+		{"misspelt default of a field", func(s *Spec) { s.Campaign.Recipients.Defaults = map[string]string{"usertypes": "1"} },
+			"c.yaml: there is no column for usertype, which each recipient needs [missing-column]\tdid you mean usertype?"},
+		{"variable of everybody", func(s *Spec) {
+			s.Campaign.Vars = map[string]string{"until": "soon"}
+			s.Layout.Texts[0].Source = "{{ date \"2006\" .until }}"
+		}, "c.yaml: content/t0: .until is not a date [bad-date]\t"},
 		{"bad default", func(s *Spec) { s.Campaign.Recipients.Defaults["usertype"] = "nobody" },
 			"c.yaml: usertype must be enterprise or government [bad-value]\t"},
 		{"idle default", func(s *Spec) { s.Campaign.Recipients.Defaults["usertyp"] = "1" },

@@ -41,7 +41,9 @@ func (p *Plan) renderShared(t *table) (ds []campaign.Diagnostic) {
 		}
 		r.buf = r.buf[:0]
 		if err := r.text(i); err != nil {
-			ds = append(ds, p.inText(i, faultOf(err)))
+			if d := p.inShared(i, faultOf(err)); !slices.Contains(ds, d) {
+				ds = append(ds, d)
+			}
 			continue
 		}
 		t.shared[i] = string(r.buf)

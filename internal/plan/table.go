@@ -97,11 +97,37 @@ func (t *table) add(name string, source int, fallback string) {
 func (p *Plan) noColumn(name string, header []string) campaign.Diagnostic {
 	message := fmt.Sprintf("there is no column for %s, which each recipient needs", name)
 	hint := fmt.Sprintf("name its column: columns: {%s: HEADER}; %s", name, meantColumn(name, header, p.wanted()))
+	if at := p.misspelt(name); at != "" {
+		return p.at(campaign.Problem{Pointer: at, Key: true, Rule: "missing-column", Message: message, Hint: fmt.Sprintf("did you mean %s?", name)})
+	}
 	if f := p.spec.Campaign.Recipients.File; f != "" {
 		return campaign.Diagnostic{File: f, Line: 1, Rule: "missing-column", Message: message, Hint: strings.TrimSuffix(hint, "; ")}
 	}
 	return p.at(campaign.Problem{Pointer: "/recipients/list", Rule: "missing-column", Message: message,
 		Hint: fmt.Sprintf("give each recipient a key %s", name)})
+}
+
+// misspelt points to the key of columns or defaults that was probably meant as a field,
+// or to nothing.
+func (p *Plan) misspelt(field string) string {
+	r := &p.spec.Campaign.Recipients
+	for _, place := range []struct {
+		at    string
+		names map[string]string
+	}{{"/recipients/columns", r.Columns}, {"/recipients/defaults", r.Defaults}} {
+		for _, name := range slices.Sorted(maps.Keys(place.names)) {
+			if !p.means(name) && nearest(name, []string{field}) != "" {
+				return pointer(place.at, name)
+			}
+		}
+	}
+	return ""
+}
+
+// means reports whether a name is a field or is read by a template.
+func (p *Plan) means(name string) bool {
+	return slices.ContainsFunc(p.spec.Layout.Fields, func(f targets.Field) bool { return f.Name == name }) ||
+		slices.ContainsFunc(p.scope.slots, func(s slot) bool { return s.name == name })
 }
 
 // wanted are the headers that the recipients' file is to have.
@@ -363,12 +389,25 @@ func (p *Plan) idleDefaults(t *table) (ds []campaign.Diagnostic) {
 	for name := range r.Defaults {
 		_, mapped := r.Columns[name]
 		_, read := p.scope.index[slotKey{name, false}]
-		if !mapped && !read && p.cellOf(t, name) < 0 && !slices.Contains(t.columns, name) {
+		if !mapped && !read && p.cellOf(t, name) < 0 && !slices.Contains(t.columns, name) && !p.meantAsField(t, name) {
 			ds = append(ds, p.at(campaign.Problem{Pointer: pointer("/recipients/defaults", name), Key: true, Rule: ruleVariable,
 				Message: fmt.Sprintf("nothing reads %s: it is no field, column or variable", name), Hint: didYouMean(name, t.columns, "%s")}))
 		}
 	}
 	return ds
+}
+
+// meantAsField reports whether a default was said to be a misspelt field.
+func (p *Plan) meantAsField(t *table, name string) bool {
+	r := &p.spec.Campaign.Recipients
+	for i, f := range p.spec.Layout.Fields {
+		_, mapped := r.Columns[f.Name]
+		_, fallback := r.Defaults[f.Name]
+		if f.Required && !mapped && !fallback && i < len(t.sources) && t.sources[i] < 0 && p.misspelt(f.Name) == pointer("/recipients/defaults", name) {
+			return true
+		}
+	}
+	return false
 }
 
 // overLimit reports whether s has more than limit characters; 0 is no limit.

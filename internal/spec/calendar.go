@@ -15,6 +15,9 @@ var freeCalendar = [][]string{{"years", "*", "holidays", "*"}, {"years", "*", "w
 // longHoliday is more days than a holiday has; a longer one is a slip of the pen.
 const longHoliday = 31
 
+// firstYear and lastYear are the schema's bounds.
+const firstYear, lastYear = 1970, 2200
+
 // LoadCalendar reads a calendar. With errors it is nil.
 func LoadCalendar(fsys fs.FS, file string) (*campaign.Calendar, []campaign.Diagnostic) {
 	doc, root, diags, _ := load(fsys, file, maxFile, calendarSchema(), freeCalendar)
@@ -45,6 +48,9 @@ func (l *loader) calendar(root val) *campaign.Calendar {
 	}
 	for _, v := range root.key("years").items() {
 		year := int(v.key("year").number())
+		if year < firstYear || year > lastYear {
+			year = 0 // reported: the days may be of any
+		}
 		if c.Years[year] && year != 0 {
 			l.problem(v.key("year"), ruleDuplicateItem, fmt.Sprintf("%d stands twice", year), "keep one of them")
 		}
@@ -79,7 +85,7 @@ func (l *loader) holiday(c *campaign.Calendar, year int, v val) {
 	case days > longHoliday:
 		l.problem(v, ruleCalendar, fmt.Sprintf("%s are %d days", clip(v.text()), days), "a holiday has a month at most: look at both dates")
 		return
-	case from.Year > year || to.Year < year:
+	case year != 0 && (from.Year > year || to.Year < year):
 		l.problem(v, ruleCalendar, fmt.Sprintf("%s is not in %d", clip(v.text()), year), "write it under its year")
 		return
 	}
@@ -98,7 +104,7 @@ func (l *loader) workday(c *campaign.Calendar, year int, v val) {
 	day := l.date(v)
 	switch {
 	case day.IsZero():
-	case day.Year != year:
+	case year != 0 && day.Year != year:
 		l.problem(v, ruleCalendar, fmt.Sprintf("%s is not in %d", day, year), "write it under its year")
 	case c.Workdays[day]:
 		l.problem(v, ruleDuplicateItem, fmt.Sprintf("%s stands twice", day), "remove one")

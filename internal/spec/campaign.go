@@ -58,16 +58,11 @@ func (l *loader) campaign(root val) *campaign.Campaign {
 	return c
 }
 
-// reserved are names that templates have for other things.
-var reserved = map[string]bool{"campaign": true, "occurrence": true, "timezone": true}
-
-// vars checks that templates can name each variable.
+// vars checks that templates can name each variable. That a name is one of those
+// which templates have already, whoever knows them says.
 func (l *loader) vars(v val) map[string]string {
 	for _, key := range v.keys() {
-		switch {
-		case reserved[key]:
-			l.keyProblem(v.key(key), ruleVariable, fmt.Sprintf("the name %q is taken: templates have .%s already", key, key), "choose another name")
-		case !identifier(key):
+		if !identifier(key) {
 			l.keyProblem(v.key(key), ruleVariable, fmt.Sprintf("a template cannot name the variable %q", clip(key)), "use letters, digits and _ only, and begin with a letter")
 		}
 	}

@@ -192,6 +192,9 @@ func (l *loader) stages(v val) (stages []campaign.Stage) {
 	return stages
 }
 
+// farthest is the schema's bound of a stage's recipients.
+const farthest = 1_000_000_000
+
 // pauses holds stages against the rest of the file: whom they are for, and whether
 // anything can come after them.
 func (l *loader) pauses(root val, c *campaign.Campaign) {
@@ -218,6 +221,7 @@ func (l *loader) pauses(root val, c *campaign.Campaign) {
 	case last.Share == 1:
 		l.warning(at, ruleIdleStage, fmt.Sprintf("nothing comes after stage %d: it goes up to 100%%", len(stages)), "leave the last stage out: what follows the one before it needs none")
 		stages = stages[:len(stages)-1]
+	case last.Upto > farthest: // the schema has said so
 	case c.Policy.MaxRecipients > 0 && last.Upto >= int64(c.Policy.MaxRecipients):
 		l.warning(at, ruleIdleStage, fmt.Sprintf("nothing comes after stage %d: max_recipients allows no more than %d", len(stages), c.Policy.MaxRecipients),
 			"leave the last stage out, or let it end earlier")

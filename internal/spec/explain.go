@@ -34,6 +34,9 @@ func (f failure) tell() (rule, message, hint string) {
 		return ruleTooLong, fmt.Sprintf("%s has %d characters, at most %v are allowed", f.name, utf8.RuneCountInString(text), f.rules["maxLength"]), ""
 	case "minItems":
 		return ruleEmpty, f.name + " is empty", "give at least one, or leave the key out"
+	case "maxItems":
+		have, _ := f.value.([]any)
+		return ruleTooLong, fmt.Sprintf("%s has %d entries, at most %v are allowed", f.name, len(have), f.rules["maxItems"]), ""
 	case "minProperties", "maxProperties":
 		if f.rules["maxProperties"] == json.Number("1") {
 			return ruleExactlyOne, fmt.Sprintf("%s needs exactly one of %s", f.name, strings.Join(f.keys(), ", ")), ""
@@ -226,7 +229,7 @@ func (c *checker) unknown(f failure) []campaign.Problem {
 			Hint:    "keys here: " + strings.Join(known, ", "),
 		}
 		if near := nearest(key, known); near != "" {
-			p.Hint = fmt.Sprintf("did you mean %s?", near)
+			p = f.misspelt(key, near)
 		} else if rule, message := c.otherKind(f, key); rule != "" {
 			p.Rule, p.Message = rule, message
 		} else if section := c.elsewhere(f, key); section != "" {
@@ -235,6 +238,12 @@ func (c *checker) unknown(f failure) []campaign.Problem {
 		problems = append(problems, p)
 	}
 	return problems
+}
+
+// misspelt is the problem of a key that was meant as another one.
+func (f failure) misspelt(key, meant string) campaign.Problem {
+	return campaign.Problem{Pointer: join(f.pointer, key), Key: true, Rule: ruleUnknownKey,
+		Message: fmt.Sprintf("key %q is unknown in %s", clip(key), f.name), Hint: fmt.Sprintf("did you mean %s?", meant)}
 }
 
 // otherKind recognises keys that only make sense for users, given for user

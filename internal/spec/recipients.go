@@ -155,6 +155,7 @@ func (l *loader) idleKeys(v val, known []string, why string) {
 
 func (l *loader) exclusions(v val) []campaign.Exclusion {
 	var out []campaign.Exclusion
+	l.distinct(v)
 	for _, item := range v.items() {
 		out = append(out, l.exclusion(item))
 	}
@@ -187,21 +188,25 @@ func (l *loader) groups(v val) *campaign.Groups {
 		g.IDs = append(g.IDs, id.number())
 	}
 	if match := v.key("match"); match.given() {
-		g.Match = l.match(match)
+		if g.Match = l.match(match); g.Match == nil {
+			return nil // nobody can look for its groups
+		}
 	}
 	return g
 }
 
+// match reads what groups are looked for by; nil: by nothing that can be.
 func (l *loader) match(v val) *campaign.Match {
 	m := &campaign.Match{
 		Title: v.key("title").text(), Department: v.key("department").text(), Type: v.key("type").text(),
 		AcceptChanges: v.key("changes").text() == "accept",
 	}
-	if _, ok := v.v.(map[string]any); ok && !v.key("title").given() && !v.key("department").given() && !v.key("type").given() {
+	if _, ok := v.v.(map[string]any); ok && !meant(v, []string{"title", "department", "type"}) {
 		l.problem(v, ruleMissingKey, "match needs a condition: title, department or type", `title: "*" matches every group`)
 	}
 	if _, err := path.Match(m.Title, ""); err != nil {
 		l.problem(v.key("title"), ruleGlob, fmt.Sprintf("%q is not a valid pattern", clip(m.Title)), `* stands for any text, ? for one character, [ab] for one of these; write \[ for a bracket itself`)
+		return nil
 	}
 	return m
 }

@@ -35,6 +35,7 @@ func (l *loader) schedule(v, expires val, policy campaign.Policy) *campaign.Sche
 	}
 	if !s.Starts.IsZero() && !s.Ends.IsZero() && s.Ends.Compare(s.Starts) < 0 {
 		l.problem(v.key("ends"), ruleDates, fmt.Sprintf("the schedule ends on %s, before it starts on %s", s.Ends, s.Starts), "change one of them")
+		s.Starts, s.Ends = campaign.Date{}, campaign.Date{} // or it would be never due as well
 	}
 	return s
 }

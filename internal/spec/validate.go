@@ -78,15 +78,19 @@ func (c *checker) check(value any) []campaign.Problem {
 	}
 	var problems []campaign.Problem
 	seen := map[campaign.Problem]bool{} // a value may break one rule by two ways through the schema
+	templates := map[string]bool{}
 	for _, leaf := range leaves(invalid, nil) {
 		for _, p := range c.explain(leaf, value) {
+			templates[p.Pointer] = templates[p.Pointer] || p.Rule == ruleNoTemplate
 			if !seen[p] {
 				seen[p] = true
 				problems = append(problems, p)
 			}
 		}
 	}
-	return problems
+	return slices.DeleteFunc(problems, func(p campaign.Problem) bool { // a template has no length or form of its own
+		return templates[p.Pointer] && p.Rule != ruleNoTemplate
+	})
 }
 
 // leaves lists the errors that have no causes: those that say something.
@@ -144,16 +148,20 @@ func (c *checker) missing(f failure) []campaign.Problem {
 	have, _ := f.value.(map[string]any)
 	wanted, _ := f.rules["required"].([]any)
 	properties, _ := f.rules["properties"].(map[string]any)
-	meant := map[string]bool{} // keys that are there, but misspelt
-	for key := range have {
+	meant := map[string]string{} // keys that are there, but misspelt, by what they are meant as
+	for _, key := range slices.Sorted(maps.Keys(have)) {
 		if _, ok := properties[key]; !ok && len(have) <= maxMeant {
-			meant[nearest(key, slices.Collect(maps.Keys(properties)))] = true
+			meant[nearest(key, slices.Collect(maps.Keys(properties)))] = key
 		}
 	}
 	var problems []campaign.Problem
 	for _, key := range wanted {
 		key, _ := key.(string)
-		if _, ok := have[key]; ok || meant[key] {
+		if _, ok := have[key]; ok {
+			continue
+		}
+		if misspelt := meant[key]; misspelt != "" { // what its type does not know is told only where the type is known
+			problems = append(problems, f.misspelt(misspelt, key))
 			continue
 		}
 		problems = append(problems, campaign.Problem{
