@@ -59,7 +59,7 @@ func TestDigestIsTheSame(t *testing.T) {
 		"the schedule":  func(s *Spec) { s.Campaign.Schedule = &campaign.Schedule{Suspended: true} },
 		"order of only": func(s *Spec) { s.Account.Only = []string{"b", "a", "b"} },
 		"limits, secret's place": func(s *Spec) {
-			s.Account.Raw.JSON = []byte(`{"headers":{"x":"6"},"system":"zqt","app":{"id":"x"},"token":{"file":"/run/token"},"only":["a","b"],"suppress":[{"file":"never.csv"}],"timeout":"5s","proxy":"http://127.0.0.1:1","ca_file":"x","not_accepted":[503]}`)
+			s.Account.Raw.JSON = []byte(`{"headers":{"x":"6"},"system":"zqt","app":{"id":"x"},"token":{"file":"/run/token"},"only":["a","b"],"suppress":[{"file":"never.csv"}],"timeout":"5s","proxy":"http://127.0.0.1:1","ca_file":"x","not_accepted":[503],"price":{"sms":0.05}}`)
 		},
 	} {
 		spec := full("\n", "")
@@ -84,6 +84,8 @@ func TestDigestDiffers(t *testing.T) {
 		"labels":      func(s *Spec) { c(s).Labels["dept"] = "x" },
 		"channel":     func(s *Spec) { c(s).Channel.Raw.JSON = []byte(`{"from":"x"}`) },
 		"content":     func(s *Spec) { c(s).Content.Raw.JSON = []byte(`{"title":"b"}`) },
+		"deadline":       func(s *Spec) { c(s).Policy.Deadline.Text = "20:00" },
+		"later deadline": func(s *Spec) { c(s).Policy.Deadline.Text = "21:00" },
 		"ext env": func(s *Spec) {
 			c(s).Content.Raw.JSON = []byte(strings.Replace(string(c(s).Content.Raw.JSON), "prod", "x", 1))
 		},

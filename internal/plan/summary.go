@@ -35,6 +35,10 @@ type Summary struct {
 	// Stages says where each of the campaign's stages ends; what follows is up to
 	// Totals. Nil: there are none, or one delivery carries all groups.
 	Stages []Stage
+	// Work are its requests in their order, those of one size together; of very many
+	// sizes (above 8192 changes) neighbours are put together.
+	Work   []campaign.Stretch
+	Groups []campaign.Group // the user groups that are sent to
 	// Problems has at most 50 of a rule, sorted, and says how many there were.
 	Problems []campaign.Diagnostic
 	Counts   map[string]int64
@@ -59,6 +63,8 @@ type message = targets.Message
 type summary struct {
 	totals   campaign.Totals
 	stages   []Stage // what each has by itself, and what follows the last; nil: no stages
+	work     stretches
+	groups   []campaign.Group
 	invalid  int64
 	skipped  map[string]int64
 	lists    []List
@@ -117,6 +123,9 @@ func (s *summary) deliver(c content) {
 func (s *summary) block(b *campaign.Block) {
 	s.totals.Blocks++
 	s.totals.Requests += int64(len(b.Deliveries))
+	for i := range b.Deliveries {
+		s.work.add(b.Stage, int64(len(b.Deliveries[i].Recipients)))
+	}
 	if s.stages == nil {
 		return
 	}
@@ -190,7 +199,7 @@ func (p *Plan) Summary() Summary {
 		Totals: s.totals, Invalid: s.invalid, Skipped: maps.Clone(s.skipped), Lists: append([]List(nil), s.lists...),
 		Personalised: p.table != nil && !p.table.anybody,
 		Contents:     int64(len(s.contents)), More: s.more,
-		SharedRequests: s.shared(delivered, batch), Stages: s.ends(),
+		SharedRequests: s.shared(delivered, batch), Stages: s.ends(), Work: slices.Clone(s.work.list), Groups: slices.Clone(s.groups),
 		Problems: campaign.SortDiagnostics(append(s.unlisted(p.recipientsFile()), s.problems...)),
 		Counts:   maps.Clone(s.counts), First: s.first,
 	}
