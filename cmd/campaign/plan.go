@@ -19,6 +19,8 @@ type planFlags struct {
 	format   string
 	requests bool
 	preview  string
+	now      string
+	latency  time.Duration
 }
 
 var planFormats = []string{"text", "json", "ndjson", "curl"}
@@ -32,11 +34,16 @@ func newPlan(a *app) *cobra.Command {
 		Long: `plan reads the same files as run and renders every message, but has no way to send: no network, no secret, no state. The digest stands
 for everything that the plan was made of.
 
---requests shows the exact upstream requests with secrets as $NAME, --preview ID one recipient's message. ndjson is one line a request.`,
+--requests shows the exact upstream requests with secrets as $NAME, --preview ID one recipient's message. ndjson is one line a request.
+
+It forecasts when the campaign would be through, by the rates, windows and stages that a run is paced by: begun now, with a schedule when it
+is due next, or at --now. That is the earliest: answers take no time (or --latency), nothing is refused, no other campaign uses the account,
+people confirm stages at once. A campaign that cannot keep its deadline is an error.`,
 		Example: `  campaign plan
   campaign plan census.yaml --preview 0944fe0c-9dfb-469b-ab13-dfae627655da
   campaign plan census.yaml --requests
-  campaign plan census.yaml --format curl`,
+  campaign plan census.yaml --format curl
+  campaign plan census.yaml --now 2026-12-01T09:00:00+08:00`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := r.check(cmd); err != nil {
 				return err
@@ -48,6 +55,8 @@ for everything that the plan was made of.
 	flags.StringVar(&f.format, "format", "text", strings.Join(planFormats, ", "))
 	flags.BoolVar(&f.requests, "requests", false, "show the upstream requests, secrets redacted")
 	flags.StringVar(&f.preview, "preview", "", "show the message of this recipient")
+	flags.StringVar(&f.now, "now", "", "forecast as if it were this time, as 2026-12-01T09:00:00+08:00")
+	flags.DurationVar(&f.latency, "latency", 0, "how long an answer takes, as you estimate it, for the forecast")
 	flags.StringSliceVar(&r.to, "to", nil, "plan a trial to these recipients only")
 	flags.StringVar(&r.occurrence, "occurrence", "", "the occurrence's label")
 	return cmd
@@ -61,6 +70,10 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if f.preview != "" && f.format == "curl" {
 		return fail(exitUsage, "--preview shows a message, which has no curl form: use --format curl without it")
 	}
+	o := r.occasion()
+	if err := o.forecast(f.now, f.latency); err != nil {
+		return err
+	}
 	p, err := a.project()
 	if err != nil {
 		return err
@@ -69,7 +82,7 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if err != nil {
 		return err
 	}
-	jobs, found := p.compileAll(files, r.occasion())
+	jobs, found := p.compileAll(files, o)
 	view := newPlanView(a.stdout, f)
 	shown := 0
 	for _, j := range jobs {
@@ -82,6 +95,7 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 		if campaign.HasErrors(rows) {
 			continue
 		}
+		found = append(found, j.untimely(s.Work, o.occurrence.Time)...)
 		digest, err := j.plan.Digest(ctx)
 		if err != nil {
 			return fail(exitProblems, "%s: %w", j.campaign.File, err)
@@ -124,8 +138,10 @@ type planned struct {
 	Personalised    bool              `json:"personalised"`
 	Contents        int64             `json:"contents"`
 	ContentsAtLeast bool              `json:"contents_at_least,omitempty"`
-	SharedRequests  int64             `json:"shared_requests"` // if everybody got the same
-	Seconds         float64           `json:"seconds_at_rate"` // at the rate alone; 0: no rate is set
+	SharedRequests  int64             `json:"shared_requests"`    // if everybody got the same
+	Seconds         float64           `json:"seconds_at_rate"`    // at the rate alone; 0: no rate is set
+	Forecast        *plannedForecast  `json:"forecast,omitempty"` // nil: its schedule is not due any more
+	Cost            *plannedCost      `json:"cost"`
 	First           map[string]string `json:"first_message,omitempty"`
 	Upstream        []plannedRequest  `json:"upstream_requests,omitempty"`
 }
@@ -170,6 +186,11 @@ func describe(p *project, j *job, s plan.Summary, digest string) planned {
 	if rate := j.rate(); rate.N > 0 {
 		out.Seconds = (time.Duration(max(s.Totals.Requests-1, 0)) * rate.Interval()).Seconds()
 	}
+	if b, due := j.begins(); due {
+		ahead := j.foresee(s.Work, b)
+		out.Forecast = ahead.planned()
+	}
+	out.Cost = j.cost(s)
 	if s.First != nil {
 		out.First = j.texts(*s.First)
 	}

@@ -216,6 +216,13 @@ func (v *planView) text(j *job, d planned, s plan.Summary) {
 	if rate := j.rate(); rate.N > 0 {
 		line("takes", "at least %s at %s per %s", (time.Duration(d.Seconds * float64(time.Second))).Round(100*time.Millisecond), count(rate.N, "request"), perSpan(rate.Per))
 	}
+	for _, l := range d.Forecast.lines(j.spec.Zone, j.unit()) {
+		line(l[0], "%s", l[1])
+	}
+	line("counts", "%s", d.Cost.counts())
+	if price := d.Cost.price(); price != "" {
+		line("costs", "%s", price)
+	}
 	if most := j.declared.Cap; most != nil {
 		line("look", "the account allows %s for a recipient: who is over it is left out when the run begins", most)
 	}

@@ -9,7 +9,10 @@ type Stretch struct {
 }
 
 // Amount is a part of a plan.
-type Amount struct{ Requests, Recipients int64 }
+type Amount struct {
+	Requests   int64 `json:"requests"`
+	Recipients int64 `json:"recipients"`
+}
 
 // Reach gives what the first n requests of a plan come to. The recipients of a
 // stretch that n cuts in two are shared out evenly among its requests, rounded down.

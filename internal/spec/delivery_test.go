@@ -27,7 +27,7 @@ func TestDelivery(t *testing.T) {
 		"{deadline: 2026-12-01T20:00:00+08:00}": func(p *campaign.Policy) {
 			p.Deadline = campaign.Clause{Text: "2026-12-01T20:00:00+08:00", Pointer: "/delivery/deadline"}
 		},
-		"{expires: 8760h}":  func(p *campaign.Policy) { p.Expires = 365 * 24 * time.Hour },
+		"{expires: 8760h}": func(p *campaign.Policy) { p.Expires = 365 * 24 * time.Hour },
 		"{abort: {failed: {share: 0%}}}": func(p *campaign.Policy) {
 			p.Abort.Failed.Share = 0
 		},
