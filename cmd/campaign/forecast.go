@@ -22,6 +22,7 @@ type beginning struct {
 	occurrence campaign.Occurrence
 	scheduled  bool // a slot of its schedule
 	outside    bool // it does not wait for its window
+	trial      bool // it keeps to no deadline
 }
 
 // prospect is how a campaign would go from a beginning on.
@@ -42,7 +43,7 @@ type prospect struct {
 func (j *job) begins() (b beginning, ok bool) {
 	o := j.spec.Occurrence
 	if j.table == nil || o.Label != campaign.Once {
-		return beginning{at: o.Time, occurrence: o}, true
+		return beginning{at: o.Time, occurrence: o, trial: j.spec.To != nil}, true
 	}
 	for _, b := range j.upcoming(o.Time, 1) {
 		return b, true
@@ -75,8 +76,10 @@ func slotBeginning(s schedule.Slot) beginning {
 // foresee simulates the campaign from a beginning on. work is what its plan came to.
 func (j *job) foresee(work []campaign.Stretch, b beginning) prospect {
 	b.at = b.at.Round(0)
-	p := prospect{beginning: b, job: j, deadline: j.deadline.Of(b.occurrence.Time),
-		expires: j.expires(campaign.Run{Occurrence: b.occurrence, Began: b.at})}
+	p := prospect{beginning: b, job: j, expires: j.expires(campaign.Run{Occurrence: b.occurrence, Began: b.at})}
+	if !b.trial {
+		p.deadline = j.deadline.Of(b.occurrence.Time)
+	}
 	p.outlook = runner.Outlook{Start: b.at, Limits: j.declared.Limits, Policy: j.campaign.Policy, Work: work, Latency: j.latency}
 	if !b.outside {
 		p.outlook.Opens, p.outlook.Closes = opens(j.campaign.Policy, j.spec.Zone), closes(j.campaign.Policy, j.spec.Zone)
@@ -229,7 +232,7 @@ func (f *plannedForecast) lines(zone *time.Location, unit string) (lines [][2]st
 	add := func(name, format string, args ...any) {
 		lines = append(lines, [2]string{name, fmt.Sprintf(format, args...)})
 	}
-	add("ends", "%s at the earliest, %s after it is %s", at(f.Ends, zone), took, when)
+	add("ends", "%s at the earliest, %s after it is %s", at(f.Ends.Round(time.Second), zone), took, when)
 	if f.Openings > 0 {
 		add("look", "its window is closed on the way, %s: `campaign serve` goes on by itself, `campaign run` when it is run again", times(f.Openings))
 	}
