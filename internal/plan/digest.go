@@ -311,10 +311,6 @@ func (d *digester) sheet(s campaign.Sheet) {
 	d.number("header", s.HeaderRow)
 }
 
-// transport are the keys of an account that change how requests travel or what they
-// cost, never what they say: a slower rate must not look like another plan.
-var transport = []string{"limits", "timeout", "proxy", "ca_file", "not_accepted", "price"}
-
 func (d *digester) account(a campaign.Account) error {
 	d.texts("account", []string{a.Name, a.System})
 	d.flag("only", a.Only != nil)
