@@ -172,14 +172,14 @@ func announceApproval(j *job, p *contract.Plan) string {
 	for _, t := range j.target.Layout().Texts {
 		if t.Source != "" {
 			name := strings.ReplaceAll(strings.TrimPrefix(t.Pointer, "/"), "/", ".")
-			fmt.Fprintf(&b, "  %s: %s\n", name, strings.TrimSpace(indent(beginning(t.Source))))
+			fmt.Fprintf(&b, "  %s: %s\n", name, strings.TrimSpace(indent(firstLines(t.Source))))
 		}
 	}
 	return b.String()
 }
 
-// beginning is what is shown of a text.
-func beginning(text string) string {
+// firstLines are what is shown of a text.
+func firstLines(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	more := len(lines) - shownLines
 	lines = lines[:min(shownLines, len(lines))]

@@ -32,6 +32,8 @@ type job struct {
 	spec     plan.Spec
 	plan     *plan.Plan
 	table    *schedule.Timetable // nil: it has no schedule
+	deadline schedule.Deadline
+	latency  time.Duration // of an answer, as somebody estimates it; for forecasts
 }
 
 // occasion is what one invocation adds to the files.
@@ -43,6 +45,7 @@ type occasion struct {
 	contents   bool             // deliveries say what they say: it is to be sent
 	columns    []string         // of a run that was planned before: its recipients stand in the ledger
 	now        time.Time        // against which schedules are checked; zero: the present
+	latency    time.Duration    // of an answer, for forecasts
 }
 
 // compile reads a campaign file and everything that it names, for one profile. It
@@ -53,7 +56,7 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 	if c == nil {
 		return nil, found
 	}
-	j := &job{campaign: c, doc: doc}
+	j := &job{campaign: c, doc: doc, latency: o.latency}
 	zone, problems := j.when(p.decl.Location, o.now)
 	found = append(found, doc.Diagnostics(problems)...)
 	var problem *campaign.Problem
@@ -124,6 +127,9 @@ func (j *job) when(zone *time.Location, now time.Time) (*time.Location, []campai
 			zone = s.Zone
 		}
 	}
+	var wrong []campaign.Problem
+	j.deadline, wrong = schedule.ReadDeadline(j.campaign.Policy.Deadline, zone)
+	problems = append(problems, wrong...)
 	if w := j.campaign.Policy.Window; w != nil {
 		problems = append(problems, schedule.CheckDays(w.Calendar, zone, now)...)
 	}

@@ -23,6 +23,8 @@ type planFlags struct {
 	diff     string // the run that the plan is compared with
 	requests bool
 	preview  string
+	now      string
+	latency  time.Duration
 }
 
 var planFormats = []string{"text", "json", "ndjson", "curl", "markdown"}
@@ -40,13 +42,18 @@ for everything that the plan was made of.
 exactly that, or says what has changed. --diff RUN says what is new, gone and changed since a run. markdown is a comment for a merge request: it has
 no recipient in it.
 
---requests shows the exact upstream requests with secrets as $NAME, --preview ID one recipient's message. ndjson is one line a request.`,
+--requests shows the exact upstream requests with secrets as $NAME, --preview ID one recipient's message. ndjson is one line a request.
+
+It forecasts when the campaign would be through, by the rates, windows and stages that a run is paced by: begun now, with a schedule when it
+is due next, or at --now. That is the earliest: answers take no time (or --latency), nothing is refused, no other campaign uses the account,
+people confirm stages at once. A campaign that cannot keep its deadline is an error.`,
 		Example: `  campaign plan
   campaign plan census.yaml --preview 0944fe0c-9dfb-469b-ab13-dfae627655da
   campaign plan census.yaml --requests
   campaign plan census.yaml --out approved.json
   campaign plan census.yaml --diff 5rrc2ktn5n77 --format markdown > comment.md
-  campaign plan census.yaml --format curl`,
+  campaign plan census.yaml --format curl
+  campaign plan census.yaml --now 2026-12-01T09:00:00+08:00`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := r.check(cmd); err != nil {
 				return err
@@ -66,6 +73,8 @@ no recipient in it.
 	flags.StringVar(&f.preview, "preview", "", "show the message of this recipient")
 	flags.StringVar(&f.diff, "diff", "", "say what differs from this run: recipients by number, content as a text diff")
 	flags.StringVar(&f.out, "out", "", "save the plan in this file, for reviewers and for run --plan")
+	flags.StringVar(&f.now, "now", "", "forecast as if it were this time, as 2026-12-01T09:00:00+08:00")
+	flags.DurationVar(&f.latency, "latency", 0, "how long an answer takes, as you estimate it, for the forecast")
 	flags.StringSliceVar(&r.to, "to", nil, "plan a trial to these recipients only")
 	flags.StringVar(&r.occurrence, "occurrence", "", "the occurrence's label")
 	return cmd
@@ -78,6 +87,10 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	}
 	if f.preview != "" && (f.format == "curl" || f.format == "markdown") {
 		return fail(exitUsage, "--preview shows a message, which has no %s form: use --format %s without it", f.format, f.format)
+	}
+	o := r.occasion()
+	if err := o.forecast(f.now, f.latency); err != nil {
+		return err
 	}
 	p, err := a.project()
 	if err != nil {
@@ -97,7 +110,6 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 		}
 		defer view.against.close()
 	}
-	o := r.occasion()
 	o.contents = view.against != nil
 	jobs, found := p.compileAll(files, o)
 	if view.against != nil && !campaign.HasErrors(found) && !view.against.among(jobs) {
@@ -115,6 +127,7 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 		if campaign.HasErrors(rows) {
 			continue
 		}
+		found = append(found, j.untimely(s.Work, o.occurrence.Time)...)
 		digest, err := j.plan.Digest(ctx)
 		if err != nil {
 			return fail(exitProblems, "%s: %w", j.campaign.File, err)
@@ -194,6 +207,11 @@ func describe(p *project, j *job, s plan.Summary, digest string) planned {
 	if rate := j.rate(); rate.N > 0 {
 		out.Seconds = (time.Duration(max(s.Totals.Requests-1, 0)) * rate.Interval()).Seconds()
 	}
+	if b, due := j.begins(); due {
+		ahead := j.foresee(s.Work, b)
+		out.Forecast = ahead.planned()
+	}
+	out.Cost = j.cost(s)
 	if s.First != nil {
 		out.First = j.texts(*s.First)
 	}

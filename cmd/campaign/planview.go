@@ -249,6 +249,13 @@ func (d *planned) lines(j *job, s plan.Summary, line func(name, format string, a
 	if rate := j.rate(); rate.N > 0 {
 		line("takes", "at least %s at %s per %s", (time.Duration(d.Seconds * float64(time.Second))).Round(100*time.Millisecond), count(rate.N, "request"), perSpan(rate.Per))
 	}
+	for _, l := range forecastLines(d.Forecast, j.spec.Zone, j.unit()) {
+		line(l[0], "%s", l[1])
+	}
+	line("counts", "%s", d.Cost.CountsText())
+	if price := d.Cost.Price(); price != "" {
+		line("costs", "%s", price)
+	}
 	if most := j.declared.Cap; most != nil {
 		line("look", "the account allows %s for a recipient: who is over it is left out when the run begins", most)
 	}

@@ -78,16 +78,32 @@ func (s *sender) mayBegin(t *todo, run campaign.Run) (open bool, code int, err e
 	}
 	switch {
 	case ends.IsZero():
-		return true, exitDone, nil
+		return s.inTime(t, run, now)
 	case now.After(ends):
 		t.guard = fmt.Sprintf("began to be planned at %s, nothing of it was sent, and it has expired: --occurrence LABEL sends it", at(run.Occurrence.Time, t.spec.Zone))
 	case opens.After(ends):
 		t.guard = fmt.Sprintf("is not begun: its window opens at %s, and it would expire at %s, before anything is sent. Begin it later, or raise `expires` under delivery.",
 			at(opens, t.spec.Zone), at(ends, t.spec.Zone))
 	default:
-		return true, exitDone, nil
+		return s.inTime(t, run, now)
 	}
 	fmt.Fprintf(s.stderr, "%s %s\n", t.title(s), t.guard)
+	return false, exitGuard, nil
+}
+
+// inTime reports whether a run that nothing was sent of can be through by its
+// deadline: one that cannot is not begun. A trial keeps to none.
+func (s *sender) inTime(t *todo, run campaign.Run, now time.Time) (open bool, code int, err error) {
+	if t.deadline.IsZero() || s.flags.to != nil {
+		return true, exitDone, nil
+	}
+	p := t.foresee(t.summary.Work, beginning{at: now, occurrence: run.Occurrence, outside: s.flags.outside != ""})
+	message, hint := p.missed()
+	if message == "" {
+		return true, exitDone, nil
+	}
+	t.guard = "is not begun: " + message
+	fmt.Fprintf(s.stderr, "%s %s\n  %s\n", t.title(s), t.guard, hint)
 	return false, exitGuard, nil
 }
 
@@ -325,6 +341,9 @@ func announce(t *todo) string {
 	}
 	if n := t.summary.Totals.Skipped; n > 0 {
 		text += fmt.Sprintf("; %d left out (%s)", n, leftOut(t.summary))
+	}
+	if price := t.costs(); price != "" {
+		text += "; it costs " + price
 	}
 	return text
 }

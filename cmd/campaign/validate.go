@@ -18,12 +18,16 @@ import (
 func newValidate(a *app) *cobra.Command {
 	var format string
 	var deny bool
+	var now string
 	cmd := &cobra.Command{
 		Use:   "validate [PATH…]",
 		Short: "Check campaign files completely, without a network and without secrets",
 		Long: `validate checks everything that can be checked offline: YAML, schema, templates against every recipient row, lengths, columns, targets.
 All problems are listed at once, each with file, line, column, rule and a hint. Every profile of targets.yaml must be able to send the
 campaign; the rows are checked under the chosen one.
+
+With --now it also forecasts whether the campaign would be through before its deadline and before it expires, begun at that time or, with a
+schedule, when it is due next. Without it only the deadlines of schedules are held against the next times.
 
 Without PATH the whole project is checked. A folder means every campaign file below it; - is standard input.
 
@@ -32,13 +36,14 @@ sarif, junit, github and gitlab are for CI; github also writes into the step's s
 		Example: `  campaign validate
   campaign validate campaigns/census.yaml
   campaign validate --format json > problems.json
-  campaign validate --format github --deny-warnings`,
+  campaign validate --format github --deny-warnings
+  campaign validate --now 2026-12-01T09:00:00+08:00`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			render, ok := diagnostics.Formats[format]
 			if !ok {
 				return fail(exitUsage, "--format %s: the formats are %s", format, strings.Join(slices.Sorted(maps.Keys(diagnostics.Formats)), ", "))
 			}
-			found, files, err := a.validate(cmd.Context(), args)
+			found, files, err := a.validate(cmd.Context(), args, now)
 			if err != nil {
 				return err
 			}
@@ -68,12 +73,18 @@ sarif, junit, github and gitlab are for CI; github also writes into the step's s
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, oneline, json, sarif, junit, github or gitlab")
+	cmd.Flags().StringVar(&now, "now", "", "forecast as if it were this time, as 2026-12-01T09:00:00+08:00")
 	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "warnings are errors")
 	return cmd
 }
 
-// validate checks the named campaigns and lists the files.
-func (a *app) validate(ctx context.Context, args []string) (found []campaign.Diagnostic, files []string, err error) {
+// validate checks the named campaigns, as if it were now where that is given, and lists
+// the files.
+func (a *app) validate(ctx context.Context, args []string, now string) (found []campaign.Diagnostic, files []string, err error) {
+	o := (&runFlags{}).occasion()
+	if err := o.forecast(now, 0); err != nil {
+		return nil, nil, err
+	}
 	p, found, err := a.openProject()
 	if err != nil || p == nil {
 		return found, []string{spec.TargetsFile}, err
@@ -83,14 +94,17 @@ func (a *app) validate(ctx context.Context, args []string) (found []campaign.Dia
 		return nil, nil, err
 	}
 	found = append(found, p.accountProblems()...)
-	jobs, more := p.compileAll(names, (&runFlags{}).occasion())
+	jobs, more := p.compileAll(names, o)
 	found = append(found, more...)
 	for _, j := range jobs {
-		_, rows, err := j.check(ctx)
+		s, rows, err := j.check(ctx)
 		if err != nil && !campaign.HasErrors(found) { // with errors it has been said what cannot be read
 			return nil, nil, fail(exitProblems, "%w", err)
 		}
 		found = append(found, rows...)
+		if err == nil && !campaign.HasErrors(rows) {
+			found = append(found, j.untimely(s.Work, o.now)...)
+		}
 		found = append(found, p.otherProfiles(j)...)
 	}
 	approvals, more, err := p.approvalProblems(ctx, args, jobs, campaign.HasErrors(found))

@@ -18,6 +18,15 @@ func opens(policy campaign.Policy, zone *time.Location) func(now time.Time) time
 	return func(now time.Time) time.Time { return schedule.Opens(*policy.Window, zone, now) }
 }
 
+// closes gives the earliest time, not before now, at which the window is shut, zero when
+// it never is; nil: there is none.
+func closes(policy campaign.Policy, zone *time.Location) func(now time.Time) time.Time {
+	if policy.Window == nil {
+		return nil
+	}
+	return func(now time.Time) time.Time { return schedule.Closes(*policy.Window, zone, now) }
+}
+
 // shutUntil is when the window opens again that is closed now; zero: it is open, or
 // there is none.
 func shutUntil(policy campaign.Policy, zone *time.Location, now time.Time) time.Time {

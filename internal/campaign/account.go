@@ -45,6 +45,7 @@ type Account struct {
 	Only        []string      // a test account reaches these recipients (or groups) and nobody else; nil: anybody
 	Suppress    []Exclusion
 	Cap         *Cap                  // nil: none
+	Price       *Price                // nil: none is given
 	Headers     map[string]Credential // fixed headers
 	NotAccepted []int                 // HTTP statuses of which the account's owner knows that nothing was accepted
 }

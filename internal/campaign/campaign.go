@@ -152,6 +152,9 @@ type Policy struct {
 	Window        *Window       // nil: any time
 	Abort         Abort
 	Stages        []Stage // nil: none
+	// Deadline is by when all of it must have been sent: an instant, or a time of the
+	// day of its occurrence. An empty text: none.
+	Deadline Clause
 }
 
 // Retry bounds the attempts of one delivery in one invocation.

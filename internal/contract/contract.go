@@ -50,8 +50,10 @@ type Plan struct {
 	Personalised    bool             `json:"personalised"`
 	Contents        int64            `json:"contents"`
 	ContentsAtLeast bool             `json:"contents_at_least,omitempty"`
-	SharedRequests  int64            `json:"shared_requests"` // if everybody got the same
-	Seconds         float64          `json:"seconds_at_rate"` // at the rate alone; 0: no rate is set
+	SharedRequests  int64            `json:"shared_requests"`    // if everybody got the same
+	Seconds         float64          `json:"seconds_at_rate"`    // at the rate alone; 0: no rate is set
+	Forecast        *Forecast        `json:"forecast,omitempty"` // as it was when the plan was made; nil: its schedule is not due any more
+	Cost            *Cost            `json:"cost,omitempty"`
 
 	// What only a saved plan has.
 	Content  string   `json:"content_digest,omitempty"`  // over what it says and how it goes out, whoever it is for

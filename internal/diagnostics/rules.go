@@ -104,7 +104,7 @@ var Rules = []Rule{
 	{"cron-day-or", schedules, "A cron expression gives a day of the month and one of the week: each of the two makes it due.", ""},
 	{"never-due", schedules, "A schedule never comes due.", ""},
 	{"schedule-over", schedules, "A schedule is past its last time.", ""},
-	{"bad-time", schedules, "A time of `at` cannot be read or does not exist in its zone.", ""},
+	{"bad-time", schedules, "A time of `at` or `deadline` cannot be read or does not exist in its zone.", ""},
 	{"outside-dates", schedules, "A time of `at` is before `starts` or behind `ends`.", ""},
 	{"calendar-year", schedules, "A calendar does not know a year that the schedule or window reaches.", ""},
 	{"bad-dates", schedules, "The dates of a schedule end before they begin.", ""},
@@ -112,6 +112,8 @@ var Rules = []Rule{
 	{"bad-span", schedules, "A span of a window ends before it begins, or is none.", ""},
 	{"overlapping-spans", schedules, "Two spans of a window overlap.", ""},
 	{"stage-order", schedules, "A stage does not reach further than the one before it.", ""},
+	{"misses-deadline", schedules, "By the forecast not all of the campaign is sent before its `deadline`: `plan` and `validate --now` say it, and `validate` of schedules. `run` does not begin it.", ""},
+	{"would-expire", schedules, "By the forecast a part of the campaign expires before it is sent.", "it depends on the time: `plan` and `validate --now` say it"},
 	{"idle-stage", schedules, "A stage would change nothing.", ""},
 
 	{"unknown-target", accounts, "The profile has no account of that name.", ""},

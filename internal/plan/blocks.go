@@ -191,7 +191,7 @@ func (p *Plan) repeats(e *entry) *campaign.Diagnostic {
 func (s *summary) duplicates() campaign.Diagnostic {
 	d := *s.repeated
 	if n := s.skipped[skipDuplicate]; n > 1 {
-		d.Message += fmt.Sprintf("; %s rows repeat others", grouped(n))
+		d.Message += fmt.Sprintf("; %s rows repeat others", campaign.Grouped(n))
 	}
 	return d
 }

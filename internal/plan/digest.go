@@ -286,6 +286,9 @@ func (d *digester) guards(pol *campaign.Policy) {
 	if len(pol.Stages) > 0 {
 		d.number("stages", int64(len(pol.Stages)))
 	}
+	if pol.Deadline.Text != "" {
+		d.text("deadline", pol.Deadline.Text)
+	}
 	for _, s := range pol.Stages {
 		d.number("upto", s.Upto)
 		d.share(s.Share)
@@ -337,10 +340,6 @@ func (d *digester) sheet(s campaign.Sheet) {
 	d.texts("sheet", []string{s.Name, s.Delimiter, s.StopAt})
 	d.number("header", s.HeaderRow)
 }
-
-// transport are the keys of an account that change how requests travel, never
-// what they say: a slower rate must not look like another plan.
-var transport = []string{"limits", "timeout", "proxy", "ca_file", "not_accepted"}
 
 func (d *digester) account(a campaign.Account) error {
 	d.texts("account", []string{a.Name, a.System})

@@ -59,7 +59,7 @@ func TestDigestIsTheSame(t *testing.T) {
 		"the schedule":  func(s *Spec) { s.Campaign.Schedule = &campaign.Schedule{Suspended: true} },
 		"order of only": func(s *Spec) { s.Account.Only = []string{"b", "a", "b"} },
 		"limits, secret's place": func(s *Spec) {
-			s.Account.Raw.JSON = []byte(`{"headers":{"x":"6"},"system":"zqt","app":{"id":"x"},"token":{"file":"/run/token"},"only":["a","b"],"suppress":[{"file":"never.csv"}],"timeout":"5s","proxy":"http://127.0.0.1:1","ca_file":"x","not_accepted":[503]}`)
+			s.Account.Raw.JSON = []byte(`{"headers":{"x":"6"},"system":"zqt","app":{"id":"x"},"token":{"file":"/run/token"},"only":["a","b"],"suppress":[{"file":"never.csv"}],"timeout":"5s","proxy":"http://127.0.0.1:1","ca_file":"x","not_accepted":[503],"price":{"sms":0.05}}`)
 		},
 	} {
 		spec := full("\n", "")
@@ -74,16 +74,18 @@ func TestDigestDiffers(t *testing.T) {
 	seen := map[string]string{digest(t, full("\n", "")): "nothing"}
 	c := func(s *Spec) *campaign.Campaign { return s.Campaign }
 	for name, change := range map[string]func(*Spec){
-		"project":     func(s *Spec) { s.Project = "x" },
-		"profile":     func(s *Spec) { s.Profile = "production" },
-		"occurrence":  func(s *Spec) { s.Occurrence.Label = "2" },
-		"zone":        func(s *Spec) { s.Zone = nil },
-		"to":          func(s *Spec) { s.To = []string{"a"} },
-		"name":        func(s *Spec) { c(s).Name = "x" },
-		"description": func(s *Spec) { c(s).Description = "x" },
-		"labels":      func(s *Spec) { c(s).Labels["dept"] = "x" },
-		"channel":     func(s *Spec) { c(s).Channel.Raw.JSON = []byte(`{"from":"x"}`) },
-		"content":     func(s *Spec) { c(s).Content.Raw.JSON = []byte(`{"title":"b"}`) },
+		"project":        func(s *Spec) { s.Project = "x" },
+		"profile":        func(s *Spec) { s.Profile = "production" },
+		"occurrence":     func(s *Spec) { s.Occurrence.Label = "2" },
+		"zone":           func(s *Spec) { s.Zone = nil },
+		"to":             func(s *Spec) { s.To = []string{"a"} },
+		"name":           func(s *Spec) { c(s).Name = "x" },
+		"description":    func(s *Spec) { c(s).Description = "x" },
+		"labels":         func(s *Spec) { c(s).Labels["dept"] = "x" },
+		"channel":        func(s *Spec) { c(s).Channel.Raw.JSON = []byte(`{"from":"x"}`) },
+		"content":        func(s *Spec) { c(s).Content.Raw.JSON = []byte(`{"title":"b"}`) },
+		"deadline":       func(s *Spec) { c(s).Policy.Deadline.Text = "20:00" },
+		"later deadline": func(s *Spec) { c(s).Policy.Deadline.Text = "21:00" },
 		"ext env": func(s *Spec) {
 			c(s).Content.Raw.JSON = []byte(strings.Replace(string(c(s).Content.Raw.JSON), "prod", "x", 1))
 		},

@@ -42,7 +42,7 @@ func (p patient) Rows(ctx context.Context) iter.Seq2[recipients.Row, error] {
 
 func tooMany(file string) campaign.Diagnostic {
 	return campaign.Diagnostic{File: file, Rule: ruleTooManyProblems,
-		Message: fmt.Sprintf("more than %s rows are wrong: the rest was not read", grouped(mostBad)),
+		Message: fmt.Sprintf("more than %s rows are wrong: the rest was not read", campaign.Grouped(mostBad)),
 		Hint:    "is this the list that is meant, with the encoding and the delimiter that it has?"}
 }
 

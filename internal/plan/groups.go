@@ -66,6 +66,7 @@ func (p *Plan) groups(b *batcher) error {
 	for i := range c.entries {
 		if e := &c.entries[i]; !e.ignored && e.skip == "" && len(e.problems) == 0 {
 			total++
+			p.summary.groups = append(p.summary.groups, p.spec.Groups[i])
 		}
 	}
 	b.edges = campaign.Edges(p.stages(), total)

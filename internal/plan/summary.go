@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"campaign/internal/campaign"
@@ -35,6 +34,10 @@ type Summary struct {
 	// Stages says where each of the campaign's stages ends; what follows is up to
 	// Totals. Nil: there are none, or one delivery carries all groups.
 	Stages []Stage
+	// Work are its requests in their order, those of one size together; of very many
+	// sizes (above 8192 changes) neighbours are put together.
+	Work   []campaign.Stretch
+	Groups []campaign.Group // the user groups that are sent to
 	// Problems has at most 50 of a rule, sorted, and says how many there were.
 	Problems []campaign.Diagnostic
 	Counts   map[string]int64
@@ -59,6 +62,8 @@ type message = targets.Message
 type summary struct {
 	totals   campaign.Totals
 	stages   []Stage // what each has by itself, and what follows the last; nil: no stages
+	work     stretches
+	groups   []campaign.Group
 	invalid  int64
 	skipped  map[string]int64
 	lists    []List
@@ -117,6 +122,9 @@ func (s *summary) deliver(c content) {
 func (s *summary) block(b *campaign.Block) {
 	s.totals.Blocks++
 	s.totals.Requests += int64(len(b.Deliveries))
+	for i := range b.Deliveries {
+		s.work.add(b.Stage, int64(len(b.Deliveries[i].Recipients)))
+	}
 	if s.stages == nil {
 		return
 	}
@@ -164,18 +172,9 @@ func (s *summary) unlisted(file string) (ds []campaign.Diagnostic) {
 		i := slices.IndexFunc(s.problems, func(d campaign.Diagnostic) bool { return d.Rule == rule })
 		more := n - problemsPerRule
 		ds = append(ds, campaign.Diagnostic{File: file, Rule: rule, Warning: s.problems[i].Warning, Stands: more,
-			Message: fmt.Sprintf("%s problems of this kind: the first %d are listed, and %s more are not", grouped(n), problemsPerRule, grouped(more))})
+			Message: fmt.Sprintf("%s problems of this kind: the first %d are listed, and %s more are not", campaign.Grouped(n), problemsPerRule, campaign.Grouped(more))})
 	}
 	return ds
-}
-
-// grouped writes a number with commas between groups of three digits.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // Summary says what the plan came to when Blocks was last used.
@@ -190,7 +189,7 @@ func (p *Plan) Summary() Summary {
 		Totals: s.totals, Invalid: s.invalid, Skipped: maps.Clone(s.skipped), Lists: append([]List(nil), s.lists...),
 		Personalised: p.table != nil && !p.table.anybody,
 		Contents:     int64(len(s.contents)), More: s.more,
-		SharedRequests: s.shared(delivered, batch), Stages: s.ends(),
+		SharedRequests: s.shared(delivered, batch), Stages: s.ends(), Work: slices.Clone(s.work.list), Groups: slices.Clone(s.groups),
 		Problems: campaign.SortDiagnostics(append(s.unlisted(p.recipientsFile()), s.problems...)),
 		Counts:   maps.Clone(s.counts), First: s.first,
 	}

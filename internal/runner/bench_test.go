@@ -122,3 +122,16 @@ func BenchmarkBatch(b *testing.B) {
 		b.Run(l.name, func(b *testing.B) { deliver(b, l.open(b), 100, 100, "hello") })
 	}
 }
+
+// A forecast of a million requests, with and without skipping what repeats itself.
+func BenchmarkForecast(b *testing.B) {
+	for name, stepwise := range map[string]bool{"skipping": false, "stepwise": true} {
+		b.Run(name, func(b *testing.B) {
+			o := Outlook{Start: noon, Limits: campaign.Limits{Rate: rate(50, time.Second), Concurrency: 16}, Work: workOf(10, 999_990),
+				Policy: campaign.Policy{Stages: []campaign.Stage{{Upto: 1, Wait: time.Minute}}}, stepwise: stepwise}
+			for b.Loop() {
+				o.Forecast()
+			}
+		})
+	}
+}

@@ -22,6 +22,7 @@ func (l *loader) account(name string, v val) campaign.Account {
 		Only:     v.key("only").texts(),
 		Suppress: l.exclusions(v.key("suppress")),
 		Cap:      l.cap(v.key("cap")),
+		Price:    l.price(v.key("price")),
 		Headers:  l.headers(v.key("headers")),
 	}
 	l.distinct(v.key("only"))

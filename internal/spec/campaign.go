@@ -19,7 +19,7 @@ import (
 // freeCampaign lists what is text in a campaign file whatever it looks like.
 var freeCampaign = [][]string{
 	{"vars", "*"}, {"labels", "*"}, {"recipients", "list", "*", "*"}, {"recipients", "defaults", "*"},
-	{"schedule", "at"}, {"schedule", "at", "*"}, {"schedule", "starts"}, {"schedule", "ends"},
+	{"schedule", "at"}, {"schedule", "at", "*"}, {"delivery", "deadline"}, {"schedule", "starts"}, {"schedule", "ends"},
 }
 
 // LoadCampaign reads a campaign file. The campaign is nil when the file does not
@@ -55,6 +55,7 @@ func (l *loader) campaign(root val) *campaign.Campaign {
 	c.Recipients = l.recipients(root.key("recipients"), strings.HasPrefix(c.Channel.Type, "chuanbo."))
 	l.pauses(root, c)
 	c.Schedule = l.schedule(root.key("schedule"), root.key("delivery").key("expires"), c.Policy)
+	l.deadline(root.key("delivery").key("deadline"), c.Schedule)
 	return c
 }
 

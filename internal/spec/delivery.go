@@ -34,6 +34,9 @@ func (l *loader) policy(v val) campaign.Policy {
 	l.threshold(v.key("abort").key("failed"), &p.Abort.Failed)
 	l.threshold(v.key("abort").key("unknown"), &p.Abort.Unknown)
 	p.Stages = l.stages(v.key("stages"))
+	if deadline := v.key("deadline"); deadline.text() != "" {
+		p.Deadline = campaign.Clause{Text: deadline.text(), Pointer: deadline.at}
+	}
 	return p
 }
 

@@ -21,7 +21,13 @@ func TestDelivery(t *testing.T) {
 		"{unknown: hold}":   func(*campaign.Policy) {},
 		"{unknown: resend}": func(p *campaign.Policy) { p.Resend = true },
 		"{expires: 1h30m}":  func(p *campaign.Policy) { p.Expires = 90 * time.Minute },
-		"{expires: 8760h}":  func(p *campaign.Policy) { p.Expires = 365 * 24 * time.Hour },
+		"{deadline: 20:00}": func(p *campaign.Policy) {
+			p.Deadline = campaign.Clause{Text: "20:00", Pointer: "/delivery/deadline"}
+		},
+		"{deadline: 2026-12-01T20:00:00+08:00}": func(p *campaign.Policy) {
+			p.Deadline = campaign.Clause{Text: "2026-12-01T20:00:00+08:00", Pointer: "/delivery/deadline"}
+		},
+		"{expires: 8760h}": func(p *campaign.Policy) { p.Expires = 365 * 24 * time.Hour },
 		"{abort: {failed: {share: 0%}}}": func(p *campaign.Policy) {
 			p.Abort.Failed.Share = 0
 		},

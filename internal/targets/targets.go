@@ -79,6 +79,9 @@ type Layout struct {
 	Identity []string
 	// Texts are the templated parts of the content, in a fixed order.
 	Texts []Text
+	// Kinds are what each recipient, or each person of a group, is asked to be sent:
+	// kinds as campaign.KindSMS, first the message itself. They are for counting only.
+	Kinds []string
 }
 
 // Field is a value that each recipient has.

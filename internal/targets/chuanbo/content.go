@@ -17,6 +17,9 @@ const (
 	voiceLimit = 500
 )
 
+// kinds are what people get, by channel.
+var kinds = map[string]string{Notification: campaign.KindNotification, SMS: campaign.KindSMS, Voice: campaign.KindVoice}
+
 // Target decodes a campaign's channel and content.
 func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Problem) {
 	var problems []campaign.Problem
@@ -38,7 +41,7 @@ func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Probl
 	}
 	return &target{
 		account: a,
-		layout:  targets.Layout{Groups: true, Fields: fields, Texts: b.texts},
+		layout:  targets.Layout{Groups: true, Fields: fields, Texts: b.texts, Kinds: []string{kinds[c.Channel.Type]}},
 		url:     a.base.String() + pushCreate,
 		entries: b.entries,
 	}, problems

@@ -38,7 +38,7 @@ func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Probl
 	}
 	return &target{
 		account: a,
-		layout:  targets.Layout{Fields: fields, Identity: identity, Texts: b.texts},
+		layout:  targets.Layout{Fields: fields, Identity: identity, Texts: b.texts, Kinds: append([]string{campaign.KindMessage}, b.kinds...)},
 		url:     a.base.String() + a.prefix + route,
 		parts:   b.finish(),
 	}, problems
@@ -51,6 +51,7 @@ type builder struct {
 	texts []targets.Text
 	json  []byte
 	parts []part
+	kinds []string // what people get beside the message
 }
 
 // part is JSON that all requests of a campaign share, and the text behind it.
@@ -74,7 +75,7 @@ func (b *builder) document(a *account, from party, content targets.Node) {
 	}
 	b.raw(`,"msgtype":0`) // 政企消息
 	if push := content.Get("push"); push.Exists() {
-		b.raw(`,"needpush":` + digit(push.Bool()))
+		b.raw(`,"needpush":` + b.also(campaign.KindPush, push.Bool()))
 	}
 	b.params(content)
 	b.raw(`},"from":{"userid":`).string(from.userID)
@@ -104,7 +105,7 @@ func (b *builder) params(content targets.Node) {
 		b.raw(`,"needreply":"` + digit(reply.Bool()) + `"`)
 	}
 	if sms := content.Get("sms"); sms.Exists() {
-		b.raw(`,"needsms":"` + digit(sms.Bool()) + `"`)
+		b.raw(`,"needsms":"` + b.also(campaign.KindSMS, sms.Bool()) + `"`)
 	}
 	redirect := content.Get("redirect")
 	if redirect.Exists() && !redirect.IsMapping() {
@@ -117,6 +118,14 @@ func (b *builder) params(content targets.Node) {
 		b.raw(`,"redirect_app":`).text(app, targets.URL, false)
 	}
 	b.raw(`}`)
+}
+
+// also notes what people get beside the message where yes says so, and writes that.
+func (b *builder) also(kind string, yes bool) string {
+	if yes {
+		b.kinds = append(b.kinds, kind)
+	}
+	return digit(yes)
 }
 
 func digit(yes bool) string {
