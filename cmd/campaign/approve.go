@@ -169,6 +169,10 @@ func announceApproval(j *job, p *contract.Plan) string {
 	if most := j.campaign.Recipients.Audience.MaxChange; most != nil && p.Schedule != "" && p.Occurrence == campaign.Once {
 		fmt.Fprintf(&b, "  its recipients may change: by %s from one occurrence to the next (max_change)\n", percent(*most))
 	}
+	fmt.Fprintf(&b, "  %s\n", p.Cost.CountsText())
+	if price := p.Cost.Price(); price != "" {
+		fmt.Fprintf(&b, "  it costs %s\n", price)
+	}
 	for _, t := range j.target.Layout().Texts {
 		if t.Source != "" {
 			name := strings.ReplaceAll(strings.TrimPrefix(t.Pointer, "/"), "/", ".")

@@ -26,6 +26,7 @@ type Approval struct {
 	Audience   string // over whom it is for
 	People     int64  // recipients that it reaches, or user groups
 	Requests   int64
+	Cost       string         // as people read it, for example 59.40 CNY; empty: nothing has a price
 	Files      []ApprovedFile // that it was made of, sorted
 	By         string
 	At         time.Time

@@ -181,6 +181,9 @@ func Approve(p *Plan) campaign.Approval {
 		Profile: p.Profile, Occurrence: p.Occurrence, Planner: p.Planner, Plan: p.Digest, Content: p.Content, Audience: p.Audience,
 		People: p.Reached(), Requests: p.Requests,
 	}
+	if p.Cost != nil {
+		a.Cost = p.Cost.Price()
+	}
 	if p.Schedule != "" && p.Occurrence == campaign.Once {
 		a.Occurrence, a.Schedule = "", p.Schedule
 	}

@@ -13,7 +13,7 @@ import (
 // approvable is a plan of a campaign with a schedule.
 func approvable() Plan {
 	return Plan{
-		File: "a.yaml", Campaign: "a", Profile: "production", Occurrence: campaign.Once, Digest: "plan", Planner: 3, Recipients: 12, Requests: 2,
+		File: "a.yaml", Campaign: "a", Profile: "production", Occurrence: campaign.Once, Digest: "plan", Planner: 3, Recipients: 12, Requests: 2, Cost: &Cost{Amount: "0.60", Currency: "CNY"},
 		Skipped: map[string]int64{"duplicate": 2}, Content: "content", Audience: "audience", Schedule: "schedule", Inputs: []Input{{"a.yaml", "1"}, {"r.csv", "2"}},
 	}
 }
@@ -22,7 +22,7 @@ func at(day int) time.Time { return time.Date(2026, 12, day, 9, 0, 0, 0, time.UT
 
 func TestApprove(t *testing.T) {
 	p := approvable()
-	want := campaign.Approval{Profile: "production", Planner: 3, Plan: "plan", Content: "content", Schedule: "schedule", Audience: "audience", People: 10, Requests: 2,
+	want := campaign.Approval{Profile: "production", Planner: 3, Plan: "plan", Content: "content", Schedule: "schedule", Audience: "audience", People: 10, Requests: 2, Cost: "0.60 CNY",
 		Files: []campaign.ApprovedFile{{File: "a.yaml", Digest: "1"}, {File: "r.csv", Digest: "2"}}}
 	if diff := cmp.Diff(want, Approve(&p)); diff != "" {
 		t.Errorf("every occurrence (-want +got):\n%s", diff)

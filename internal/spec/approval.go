@@ -77,7 +77,7 @@ func (l *loader) approval(v val) campaign.Approval {
 	a := campaign.Approval{
 		Profile: v.key("profile").text(), Occurrence: v.key("occurrence").text(), Planner: int(v.key("planner").number()),
 		Plan: v.key("plan").text(), Content: v.key("content").text(), Schedule: v.key("schedule").text(), Audience: v.key("audience").text(),
-		People: v.key("people").number(), Requests: v.key("requests").number(),
+		People: v.key("people").number(), Requests: v.key("requests").number(), Cost: v.key("cost").text(),
 		By: v.key("by").text(), Note: v.key("note").text(),
 	}
 	if at := v.key("at"); at.text() != "" {
@@ -147,6 +147,7 @@ func marshalApproval(b *bytes.Buffer, a campaign.Approval) {
 	given("audience", a.Audience)
 	line("people", fmt.Sprint(a.People))
 	line("requests", fmt.Sprint(a.Requests))
+	given("cost", a.Cost)
 	given("by", a.By)
 	given("at", a.At.UTC().Format(time.RFC3339))
 	given("note", a.Note)

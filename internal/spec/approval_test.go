@@ -14,7 +14,7 @@ import (
 func approved(profile, occurrence string) campaign.Approval {
 	digest := func(c string) string { return strings.Repeat(c, 64) }
 	a := campaign.Approval{
-		Profile: profile, Occurrence: occurrence, Planner: 3, Plan: digest("1"), Content: digest("2"), Audience: digest("3"), People: 12, Requests: 2,
+		Profile: profile, Occurrence: occurrence, Planner: 3, Plan: digest("1"), Content: digest("2"), Audience: digest("3"), People: 12, Requests: 2, Cost: "at most 0.60 CNY, without pushes",
 		Files: []campaign.ApprovedFile{{File: "content/通知.html", Digest: digest("4")}, {File: "notice.yaml", Digest: digest("5")}},
 		By:    "王 \"五\" <wang@example.com>", At: time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC), Note: "line 1\nline: 2 # no comment",
 	}
