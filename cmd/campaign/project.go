@@ -26,6 +26,7 @@ type project struct {
 	base    string // the profile whose accounts are used; differs from profile's name in the sandbox
 	piped   []byte // the campaign file given as "-"
 	root    *os.Root
+	known   memo
 }
 
 // openProject finds the project, reads targets.yaml and chooses the profile.

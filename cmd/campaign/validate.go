@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 func newValidate(a *app) *cobra.Command {
 	var format string
 	var deny bool
+	var workers int
 	cmd := &cobra.Command{
 		Use:   "validate [PATH…]",
 		Short: "Check campaign files completely, without a network and without secrets",
@@ -38,7 +40,10 @@ sarif, junit, github and gitlab are for CI; github also writes into the step's s
 			if !ok {
 				return fail(exitUsage, "--format %s: the formats are %s", format, strings.Join(slices.Sorted(maps.Keys(diagnostics.Formats)), ", "))
 			}
-			found, files, err := a.validate(cmd.Context(), args)
+			if workers < 1 {
+				return fail(exitUsage, "--workers %d: at least one file is checked at a time", workers)
+			}
+			found, files, err := a.validate(cmd.Context(), args, workers)
 			if err != nil {
 				return err
 			}
@@ -69,11 +74,12 @@ sarif, junit, github and gitlab are for CI; github also writes into the step's s
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, oneline, json, sarif, junit, github or gitlab")
 	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "warnings are errors")
+	cmd.Flags().IntVar(&workers, "workers", runtime.GOMAXPROCS(0), "how many files are checked at a time")
 	return cmd
 }
 
-// validate checks the named campaigns and lists the files.
-func (a *app) validate(ctx context.Context, args []string) (found []campaign.Diagnostic, files []string, err error) {
+// validate checks the named campaigns, several at a time, and lists the files.
+func (a *app) validate(ctx context.Context, args []string, workers int) (found []campaign.Diagnostic, files []string, err error) {
 	p, found, err := a.openProject()
 	if err != nil || p == nil {
 		return found, []string{spec.TargetsFile}, err
@@ -83,15 +89,9 @@ func (a *app) validate(ctx context.Context, args []string) (found []campaign.Dia
 		return nil, nil, err
 	}
 	found = append(found, p.accountProblems()...)
-	jobs, more := p.compileAll(names, (&runFlags{}).occasion())
-	found = append(found, more...)
-	for _, j := range jobs {
-		_, rows, err := j.check(ctx)
-		if err != nil && !campaign.HasErrors(found) { // with errors it has been said what cannot be read
-			return nil, nil, fail(exitProblems, "%w", err)
-		}
-		found = append(found, rows...)
-		found = append(found, p.otherProfiles(j)...)
+	found, err = p.checkAll(ctx, names, workers, found)
+	if err != nil {
+		return nil, nil, err
 	}
 	files = append([]string{spec.TargetsFile}, names...)
 	left, unused := spec.Ignore(p.files, files, found, diagnostics.Known)
@@ -121,7 +121,7 @@ func (p *project) accountProblems() []campaign.Diagnostic {
 	for _, profile := range sortedProfiles(p.decl) {
 		for _, name := range slices.Sorted(maps.Keys(profile.Targets)) {
 			declared := profile.Targets[name]
-			_, problems := system(declared.System).Account(declared)
+			_, problems := p.decode(declared, true)
 			for _, problem := range problems {
 				found = append(found, p.doc.Diagnostic(problem))
 			}
@@ -142,7 +142,7 @@ func (p *project) otherProfiles(j *job) []campaign.Diagnostic {
 		declared, problem := spec.Account(j.campaign, profile)
 		if problem != nil {
 			problems = append(problems, *problem)
-		} else if account, _ := system(declared.System).Account(declared); account != nil { // else accountProblems says it
+		} else if account, _ := p.decode(declared, true); account != nil { // else accountProblems says it
 			_, problems = account.Target(j.campaign)
 		}
 		for _, problem := range problems {
