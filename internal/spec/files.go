@@ -123,10 +123,15 @@ func read(fsys fs.FS, name string, limit int64) ([]byte, *fault) {
 		return nil, unreadable(fsys, name, err)
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
+	var size int64
+	if info, err := file.Stat(); err == nil {
+		size = min(info.Size(), limit+1)
+	}
+	in := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	if _, err := in.ReadFrom(io.LimitReader(file, limit+1)); err != nil {
 		return nil, unreadable(fsys, name, err)
 	}
+	data := in.Bytes()
 	if int64(len(data)) > limit {
 		return nil, &fault{ruleTooBig, fmt.Sprintf("%s is larger than %d MiB", name, limit>>20), ""}
 	}
