@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,6 +172,7 @@ func checkedProject(t testing.TB, campaigns int) (dir string, files []string) {
 // bareChecks is the least that checking files takes, on one core: yaml.v3 into values,
 // and the same schema over them.
 func bareChecks(files []string, compiled *jsonschema.Schema) error {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // its garbage is collected there as well
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -211,4 +215,37 @@ func BenchmarkValidateFiles(b *testing.B) {
 	}
 	b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N), "ms")
 	b.ReportMetric(b.Elapsed().Seconds()/bare.Seconds(), "x-bare-loop")
+}
+
+// BenchmarkValidateOne starts the program, as `go build` makes it, to check one campaign
+// file, and beside it to say its version, which is what starting takes. It gives the
+// median from the start to the end of the process.
+func BenchmarkValidateOne(b *testing.B) {
+	dir, files := checkedProject(b, 1)
+	binary := filepath.Join(b.TempDir(), "campaign.exe")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	start := func(args ...string) time.Duration {
+		begin := time.Now()
+		if out, err := exec.Command(binary, args...).CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		return time.Since(begin)
+	}
+	start("version") // the first one reads the binary from the disk
+	var one, version []time.Duration
+	for b.Loop() {
+		one = append(one, start("validate", "--project", dir, files[0]))
+		b.StopTimer()
+		version = append(version, start("version"))
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(median(one).Microseconds())/1000, "ms")
+	b.ReportMetric(median(one).Seconds()/median(version).Seconds(), "x-version")
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
 }
