@@ -29,31 +29,32 @@ type checked struct {
 	rows  []campaign.Diagnostic // of its recipients, and of other profiles
 	err   error                 // its recipients could not be read
 	name  string                // empty: the campaign could not be compiled
-	late  *job                  // its lists are large
+	used  used
+	late  bool // its lists are large, and not read yet
 }
 
-// checkAll checks campaign files with so many workers and adds what is found to found,
-// which is what is known of the project. An error says what could not be read, where
-// no problem does.
-func (p *project) checkAll(ctx context.Context, files []string, workers int, found []campaign.Diagnostic) ([]campaign.Diagnostic, error) {
-	all := p.checkEach(ctx, files, workers)
-	for i := range all {
-		found = append(found, all[i].found...)
+// checkAll checks campaign files with so many workers, adds what is found to found,
+// which is what is known of the project, and says what the campaigns use. An error says
+// what could not be read, where no problem does.
+func (p *project) checkAll(ctx context.Context, files []string, workers int, found []campaign.Diagnostic) ([]campaign.Diagnostic, *uses, error) {
+	each := p.checkEach(ctx, files, workers)
+	for i := range each {
+		found = append(found, each[i].found...)
 	}
-	found = append(found, p.sameNames(files, all)...)
-	for i := range all {
-		c := &all[i]
-		if c.late != nil {
-			_, c.rows, c.err = c.late.check(ctx)
-			c.rows = append(c.rows, p.otherProfiles(c.late)...)
-			c.late = nil
+	found = append(found, p.sameNames(files, each)...)
+	all := newUses()
+	for i := range each {
+		c := &each[i]
+		if c.late {
+			*c = p.checkOne(ctx, files[i], false)
 		}
 		if c.err != nil && !campaign.HasErrors(found) { // with errors it has been said what cannot be read
-			return nil, fail(exitProblems, "%w", c.err)
+			return nil, nil, fail(exitProblems, "%w", c.err)
 		}
 		found = append(found, c.rows...)
+		all.add(c.used)
 	}
-	return found, nil
+	return found, all, nil
 }
 
 // checkEach checks every file, except for the rows of large lists.
@@ -84,8 +85,8 @@ func (p *project) checkEach(ctx context.Context, files []string, workers int) []
 	return all
 }
 
-// checkOne checks one file, as one among others or alone. What it was checked with is
-// not kept, unless its lists are large.
+// checkOne checks one file. Among others what it was checked with is not kept, and large
+// lists are left for later.
 func (p *project) checkOne(ctx context.Context, file string, among bool) (c checked) {
 	o := (&runFlags{}).occasion()
 	o.among = among
@@ -94,12 +95,15 @@ func (p *project) checkOne(ctx context.Context, file string, among bool) (c chec
 	if j == nil {
 		return c
 	}
-	c.name = j.campaign.Name
-	if !among || p.large(j) {
-		c.late = j
+	c.name, c.used = j.campaign.Name, j.used()
+	if c.late = among && p.large(j); c.late {
 		return c
 	}
-	_, c.rows, c.err = j.walk(ctx, func(campaign.Digest) {})
+	check := j.check
+	if among {
+		check = j.checkAmong
+	}
+	_, c.rows, c.err = check(ctx)
 	c.rows = append(c.rows, p.otherProfiles(j)...)
 	return c
 }

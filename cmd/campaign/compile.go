@@ -227,6 +227,11 @@ func (j *job) check(ctx context.Context) (plan.Summary, []campaign.Diagnostic, e
 	return j.look(ctx, func(campaign.Digest) {})
 }
 
+// checkAmong is check while others are checked as well.
+func (j *job) checkAmong(ctx context.Context) (plan.Summary, []campaign.Diagnostic, error) {
+	return j.walk(ctx, func(campaign.Digest) {})
+}
+
 // look is check, and tells what each delivery says.
 func (j *job) look(ctx context.Context, said func(campaign.Digest)) (plan.Summary, []campaign.Diagnostic, error) {
 	defer j.limitMemory().free()

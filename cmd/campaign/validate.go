@@ -27,7 +27,8 @@ func newValidate(a *app) *cobra.Command {
 All problems are listed at once, each with file, line, column, rule and a hint. Every profile of targets.yaml must be able to send the
 campaign; the rows are checked under the chosen one.
 
-Without PATH the whole project is checked. A folder means every campaign file below it; - is standard input.
+Without PATH the whole project is checked, with warnings about accounts, names and files that no campaign uses, and about lists of people that
+git would take although .gitignore keeps others out. A folder means every campaign file below it; - is standard input.
 
 A comment "# campaign: ignore=RULE" above a value takes a warning away, never an error. docs/rules.md explains every rule. The formats
 sarif, junit, github and gitlab are for CI; github also writes into the step's summary what GitHub does not annotate.`,
@@ -88,14 +89,32 @@ func (a *app) validate(ctx context.Context, args []string, workers int) (found [
 	if err != nil {
 		return nil, nil, err
 	}
+	if s, ok := p.files.(*snapshot); ok {
+		s.most = keptOfFiles
+	}
 	found = append(found, p.accountProblems()...)
-	found, err = p.checkAll(ctx, names, workers, found)
+	found, all, err := p.checkAll(ctx, names, workers, found)
 	if err != nil {
 		return nil, nil, err
+	}
+	if p.whole(args) && !campaign.HasErrors(found) {
+		unused, err := p.wholeProject(all)
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, unused...)
 	}
 	files = append([]string{spec.TargetsFile}, names...)
 	left, unused := spec.Ignore(p.files, files, found, diagnostics.Known)
 	return append(left, unused...), files, nil
+}
+
+// whole reports whether PATHs name the whole project.
+func (p *project) whole(args []string) bool {
+	return len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool {
+		file, err := p.rel(arg)
+		return err == nil && arg != "-" && file == "."
+	})
 }
 
 // compileAll compiles the named files and finds names that are used twice: a

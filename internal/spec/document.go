@@ -207,7 +207,7 @@ func (d *Document) Diagnostic(p campaign.Problem) campaign.Diagnostic {
 	at := d.locate(p.Pointer, p.Key)
 	diag := d.diagnostic(at, p.Rule, p.Message, p.Hint)
 	diag.Warning = p.Warning
-	if !p.Key && secret(p.Pointer) {
+	if tellsSecret(p) {
 		diag.Source = hide(diag.Source, at)
 	}
 	return diag

@@ -1,0 +1,138 @@
+package spec
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"campaign/internal/campaign"
+)
+
+// Texts that are certainly secrets: a key in PEM, an authorization header's value, and
+// access keys that their makers gave a form so that they are found.
+var certainSecrets = []struct {
+	form *regexp.Regexp
+	what string
+}{
+	{regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`), "a private key"},
+	{regexp.MustCompile(`(?i)^\s*(?:bearer|basic)\s+[a-z0-9._~+/-]{16,}=*\s*$`), "the value of an authorization header"},
+	{regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|(?:AKIA|ASIA)[A-Z0-9]{16}|LTAI[A-Za-z0-9]{16,20})\b`), "an access key"},
+}
+
+// jsonWebToken is a token that says who somebody is. In a message it may be meant.
+var jsonWebToken = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}`)
+
+// secretName is a key whose value is a secret by what people call such values.
+var secretName = regexp.MustCompile(`(?i)(?:^|[._-])(?:tokens?|secrets?|passwords?|passwd|pwd|authorization|credentials?|(?:api|access|private|secret)[._-]?key|口令|密码|密钥)$`)
+
+// Long texts without a word in them.
+var (
+	longHex    = regexp.MustCompile(`^(?:[0-9a-f]{32,}|[0-9A-F]{32,})$`)
+	longBase64 = regexp.MustCompile(`^[A-Za-z0-9+/_-]{32,}={0,2}$`)
+	uuid       = regexp.MustCompile(`(?i)^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+)
+
+// randomBits is the entropy of a character, in bits, from which a long text of letters
+// and digits is drawn by lot: words joined by hyphens have less than 4.
+const randomBits = 4.2
+
+// certainSecret says what secret a text certainly holds; empty: none.
+func certainSecret(text string) string {
+	for _, s := range certainSecrets {
+		if s.form.MatchString(text) {
+			return s.what
+		}
+	}
+	return ""
+}
+
+// likelySecret says why the value of a key looks like a secret; empty: it does not.
+func likelySecret(key, text string) string {
+	plain := strings.TrimSpace(text)
+	switch {
+	case plain == "" || strings.Contains(plain, "{{"):
+		return ""
+	case secretName.MatchString(key):
+		return "its name says that it is one"
+	case jsonWebToken.MatchString(plain):
+		return "it is a token"
+	case longHex.MatchString(plain), longBase64.MatchString(plain) && !uuid.MatchString(plain) && entropy(plain) >= randomBits:
+		return "it is long and has no words"
+	}
+	return ""
+}
+
+// entropy is that of a text's characters, in bits a character.
+func entropy(text string) (bits float64) {
+	counts := map[rune]int{}
+	for _, r := range text {
+		counts[r]++
+	}
+	n := float64(utf8.RuneCountInString(text))
+	for _, c := range counts {
+		share := float64(c) / n
+		bits -= share * math.Log2(share)
+	}
+	return bits
+}
+
+// secretHints say where a secret belongs.
+const (
+	secretHint     = "take it out of the file, and have a new one given out: whoever has seen the file knows this one; accounts refer to secrets as {env: NAME} or {file: PATH}"
+	mayBeSecret    = "everybody who gets the message or sees the file can read it; if it is none, write # campaign: ignore=likely-secret above it"
+	mayBeInAccount = "refer to it instead: {env: NAME}; if it is none, write # campaign: ignore=likely-secret above it"
+)
+
+// openSecrets reports texts of a campaign that are secrets, or look like some. Lists of
+// recipients are left out but for what is certain: ids look like anything.
+func (l *loader) openSecrets(root val) {
+	for _, key := range root.keys() {
+		guess := key == "vars" || key == "labels"
+		l.secretsBelow(root.key(key), key, guess)
+	}
+}
+
+func (l *loader) secretsBelow(v val, key string, guess bool) {
+	for _, name := range v.keys() {
+		l.secretsBelow(v.key(name), name, guess || key == "content" && name == "ext")
+	}
+	for _, item := range v.items() {
+		l.secretsBelow(item, key, guess)
+	}
+	if v.text() == "" {
+		return
+	}
+	if what := certainSecret(v.text()); what != "" {
+		l.problem(v, ruleInlineSecret, fmt.Sprintf("%s is %s, written out in the file", name(v.at), what), secretHint)
+		return
+	}
+	if !guess {
+		return
+	}
+	if why := likelySecret(key, v.text()); why != "" {
+		l.warning(v, ruleLikelySecret, fmt.Sprintf("%s looks like a secret: %s", name(v.at), why), mayBeSecret)
+	}
+}
+
+// headerSecret reports the value of an account's header that is a secret, or looks like
+// one.
+func (l *loader) headerSecret(v val, header string) {
+	what := certainSecret(v.text())
+	if what == "" && jsonWebToken.MatchString(v.text()) {
+		what = "a token"
+	}
+	if what != "" {
+		l.problem(v, ruleInlineSecret, fmt.Sprintf("the header %s is %s, written out in the file", header, what), "refer to it instead: {env: NAME}, and have a new one given out")
+		return
+	}
+	if why := likelySecret(header, v.text()); why != "" {
+		l.warning(v, ruleLikelySecret, fmt.Sprintf("the header %s looks like a secret: %s", header, why), mayBeInAccount)
+	}
+}
+
+// tellsSecret reports whether a problem is about a value that must not be shown.
+func tellsSecret(p campaign.Problem) bool {
+	return !p.Key && (p.Rule == ruleInlineSecret || p.Rule == ruleLikelySecret || secret(p.Pointer))
+}
