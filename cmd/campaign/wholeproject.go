@@ -68,12 +68,9 @@ func (p *project) wholeProject(all *uses) ([]campaign.Diagnostic, error) {
 	return slices.Concat(found, idle, p.openLists(all)), nil
 }
 
-// unusedAccounts finds accounts, and their names, that no campaign uses, and adds the
-// files of those that are used in any profile.
+// unusedAccounts finds accounts, and their names, that no campaign uses, and adds to all
+// the files that accounts name.
 func (p *project) unusedAccounts(all *uses) (found []campaign.Diagnostic) {
-	warn := func(pointer, rule, message, hint string) {
-		found = append(found, p.doc.Diagnostic(campaign.Problem{Pointer: pointer, Key: true, Rule: rule, Message: message, Hint: hint, Warning: true}))
-	}
 	for _, profile := range sortedProfiles(p.decl) {
 		for _, name := range slices.Sorted(maps.Keys(profile.Targets)) {
 			declared := profile.Targets[name]
@@ -82,7 +79,7 @@ func (p *project) unusedAccounts(all *uses) (found []campaign.Diagnostic) {
 			}
 			all.addFiles([]string{declared.CAFile}, nil)
 			if !all.targets[name] {
-				warn(declared.Raw.Pointer, "unused-target", fmt.Sprintf("no campaign goes to %s", name), "remove it, or let a comment ignore this until there is a campaign for it")
+				found = append(found, p.idle(declared.Raw.Pointer, "unused-target", "no campaign goes to "+name))
 				continue
 			}
 			account, _ := p.decode(declared, true)
@@ -93,12 +90,18 @@ func (p *project) unusedAccounts(all *uses) (found []campaign.Diagnostic) {
 			for _, pointer := range namer.Names() {
 				if !all.names[[2]string{name, pointer}] {
 					kind, label := nameOfPointer(pointer)
-					warn(declared.Raw.Pointer+pointer, "unused-name", fmt.Sprintf("no campaign uses %s of the %s of %s", label, kind, name), "remove it, or let a comment ignore this until there is a campaign for it")
+					found = append(found, p.idle(declared.Raw.Pointer+pointer, "unused-name", fmt.Sprintf("no campaign uses %s of the %s of %s", label, kind, name)))
 				}
 			}
 		}
 	}
 	return found
+}
+
+// idle is a warning about a key of targets.yaml.
+func (p *project) idle(pointer, rule, message string) campaign.Diagnostic {
+	return p.doc.Diagnostic(campaign.Problem{Pointer: pointer, Key: true, Rule: rule, Message: message, Warning: true,
+		Hint: "remove it, or let a comment ignore this until there is a campaign for it"})
 }
 
 // nameOfPointer reads /KIND/NAME.
