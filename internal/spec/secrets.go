@@ -2,10 +2,9 @@ package spec
 
 import (
 	"fmt"
-	"math"
 	"regexp"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"campaign/internal/campaign"
 )
@@ -13,35 +12,33 @@ import (
 // Texts that are certainly secrets: a key in PEM, an authorization header's value, and
 // access keys that their makers gave a form so that they are found.
 var certainSecrets = []struct {
-	form *regexp.Regexp
-	what string
+	form  *regexp.Regexp
+	what  string
+	marks []string // one of them is in each: looking for them is quick
 }{
-	{regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`), "a private key"},
-	{regexp.MustCompile(`(?i)^\s*(?:bearer|basic)\s+[a-z0-9._~+/-]{16,}=*\s*$`), "the value of an authorization header"},
-	{regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|(?:AKIA|ASIA)[A-Z0-9]{16}|LTAI[A-Za-z0-9]{16,20})\b`), "an access key"},
+	{regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`), "a private key", []string{"PRIVATE KEY"}},
+	{regexp.MustCompile(`(?i)^\s*(?:bearer|basic)\s+[a-z0-9._~+/-]{16,}=*\s*$`), "the value of an authorization header", []string{"earer", "EARER", "asic", "ASIC"}},
+	{regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|(?:AKIA|ASIA)[A-Z0-9]{16}|LTAI[A-Za-z0-9]{16,20})\b`), "an access key",
+		[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "glpat-", "AKIA", "ASIA", "LTAI"}},
 }
 
 // jsonWebToken is a token that says who somebody is. In a message it may be meant.
 var jsonWebToken = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}`)
 
 // secretName is a key whose value is a secret by what people call such values.
-var secretName = regexp.MustCompile(`(?i)(?:^|[._-])(?:tokens?|secrets?|passwords?|passwd|pwd|authorization|credentials?|(?:api|access|private|secret)[._-]?key|口令|密码|密钥)$`)
+var secretName = regexp.MustCompile(`(?i)(?:^|[._-])(?:tokens?|secrets?|passwords?|passwd|pwd|authorization|credentials?|(?:api|access|private|secret)[._-]?key)$|(?:口令|密码|密钥)$`)
 
 // Long texts without a word in them.
 var (
 	longHex    = regexp.MustCompile(`^(?:[0-9a-f]{32,}|[0-9A-F]{32,})$`)
 	longBase64 = regexp.MustCompile(`^[A-Za-z0-9+/_-]{32,}={0,2}$`)
-	uuid       = regexp.MustCompile(`(?i)^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
-
-// randomBits is the entropy of a character, in bits, from which a long text of letters
-// and digits is drawn by lot: words joined by hyphens have less than 4.
-const randomBits = 4.2
 
 // certainSecret says what secret a text certainly holds; empty: none.
 func certainSecret(text string) string {
 	for _, s := range certainSecrets {
-		if s.form.MatchString(text) {
+		marked := slices.ContainsFunc(s.marks, func(mark string) bool { return strings.Contains(text, mark) })
+		if marked && s.form.MatchString(text) {
 			return s.what
 		}
 	}
@@ -58,24 +55,34 @@ func likelySecret(key, text string) string {
 		return "its name says that it is one"
 	case jsonWebToken.MatchString(plain):
 		return "it is a token"
-	case longHex.MatchString(plain), longBase64.MatchString(plain) && !uuid.MatchString(plain) && entropy(plain) >= randomBits:
+	case longHex.MatchString(plain), longBase64.MatchString(plain) && drawn(plain):
 		return "it is long and has no words"
 	}
 	return ""
 }
 
-// entropy is that of a text's characters, in bits a character.
-func entropy(text string) (bits float64) {
-	counts := map[rune]int{}
-	for _, r := range text {
-		counts[r]++
+// drawn reports whether a text of letters and digits looks as if it was drawn by lot:
+// capitals, small letters and digits follow each other without order, as they do not in
+// words and numbers.
+func drawn(text string) bool {
+	classes := [4]bool{}
+	changes, last := 0, -1
+	for i := range len(text) {
+		class := 3
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z':
+			class = 0
+		case 'A' <= c && c <= 'Z':
+			class = 1
+		case '0' <= c && c <= '9':
+			class = 2
+		}
+		if classes[class] = true; class != last && last >= 0 {
+			changes++
+		}
+		last = class
 	}
-	n := float64(utf8.RuneCountInString(text))
-	for _, c := range counts {
-		share := float64(c) / n
-		bits -= share * math.Log2(share)
-	}
-	return bits
+	return classes[0] && classes[1] && classes[2] && 3*changes >= len(text)
 }
 
 // secretHints say where a secret belongs.
