@@ -69,3 +69,42 @@ func TestWorkers(t *testing.T) {
 		t.Errorf("no workers: exit code %d\n%s", code, said)
 	}
 }
+
+// TestLargeLists: lists that take memory are read one after the other, when nothing else
+// is checked any more, and what is kept of the project's files is bounded.
+func TestLargeLists(t *testing.T) {
+	dir, _ := checkedProject(t, 3)
+	row := "u-%07d,o-%07d,company,1\n"
+	var list strings.Builder
+	list.WriteString("userid,orgid,company,amount\n")
+	for i := 0; list.Len() <= largeList; i++ {
+		fmt.Fprintf(&list, row, i, i)
+	}
+	large := fmt.Sprintf(checkedHead, 7000, 1) + checkedMessage + strings.Replace(checkedFile, "companies", "large", 1)
+	write(t, dir, map[string]string{"recipients/large.csv": list.String() + "u-1,,company,1\n", "large.yaml": large})
+	a := &app{}
+	a.flags.project = dir
+	p, _, err := a.openProject()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	s := p.files.(*snapshot)
+	before := s.kept
+	s.most = before
+	files := []string{"large.yaml", "notice-0000.yaml", "notice-0002.yaml"}
+	each := p.checkEach(t.Context(), files, 2)
+	if !each[0].late || len(each[0].rows) != 0 || each[1].late || each[2].late {
+		t.Errorf("got %+v", each)
+	}
+	if s.kept != before {
+		t.Errorf("%d bytes are kept of files, and %d are the bound", s.kept, before)
+	}
+	found, all, err := p.checkAll(t.Context(), files, 2, nil)
+	if err != nil || !all.lists["recipients/large.csv"] {
+		t.Errorf("%v, %v", all.lists, err)
+	}
+	if len(found) != 1 || found[0].File != "recipients/large.csv" || found[0].Rule != "empty-required" {
+		t.Errorf("got %v", found)
+	}
+}
