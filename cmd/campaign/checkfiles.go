@@ -21,6 +21,8 @@ const (
 	largeList    = 1 << 20  // of a file of people, in bytes
 	keptOfFiles  = 64 << 20 // of the project's files, in bytes; what is beyond is read where it is needed
 	memoryOfFile = 64 << 10 // of what is found in a campaign file, and of its garbage
+
+	garbageOfFiles = 1000 // percent of what is kept, which is little: the collector may wait for the bound
 )
 
 // checked is what one campaign file comes to.
@@ -60,7 +62,7 @@ func (p *project) checkAll(ctx context.Context, files []string, workers int, fou
 // checkEach checks every file, except for the rows of large lists.
 func (p *project) checkEach(ctx context.Context, files []string, workers int) []checked {
 	if len(files) > 1 {
-		defer (&memory{base: keptOfFiles + memoryOfPlan*int64(workers) + memoryOfFile*int64(len(files)), garbage: garbageOfPlan}).bind().free()
+		defer (&memory{base: keptOfFiles + memoryOfPlan*int64(workers) + memoryOfFile*int64(len(files)), garbage: garbageOfFiles}).bind().free()
 	}
 	all := make([]checked, len(files))
 	var next atomic.Int64

@@ -112,6 +112,9 @@ type frozenFile struct {
 
 var _ io.ReaderAt = (*frozenFile)(nil)
 
+// Contents is all of the file, to be read only.
+func (f *frozenFile) Contents() []byte { return f.in.Data }
+
 func (f *frozenFile) Stat() (fs.FileInfo, error) { return frozenInfo{f.in}, nil }
 func (f *frozenFile) Close() error               { return nil }
 

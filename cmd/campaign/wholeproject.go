@@ -34,8 +34,8 @@ type used struct {
 
 func (j *job) used() used {
 	u := used{target: j.campaign.Channel.Target, files: j.dependencies(), lists: j.listFiles()}
-	if namer, ok := j.account.(targets.Namer); ok {
-		u.names = namer.Uses(j.campaign)
+	if user, ok := j.target.(targets.NameUser); ok {
+		u.names = user.Uses()
 	}
 	return u
 }

@@ -30,13 +30,19 @@ type acceptor struct {
 	maximum    *int64
 	required   []string
 	properties map[string]*acceptor
-	others     *acceptor // of keys that are not among properties; nil: anything
+	listed     []property // the same
+	others     *acceptor  // of keys that are not among properties; nil: anything
 	names      *acceptor
 	items      *acceptor
 	all        []*acceptor
 	not        *acceptor
 	condition  *acceptor
 	then, or   *acceptor
+}
+
+type property struct {
+	key  string
+	part *acceptor
 }
 
 // jsonKind is a set of types of JSON values.
@@ -176,6 +182,7 @@ func (r *acceptorReader) part(a *acceptor, keyword string, v any) bool {
 		a.properties = make(map[string]*acceptor, len(properties))
 		for key, rules := range properties {
 			a.properties[key] = r.schema(rules)
+			a.listed = append(a.listed, property{key, a.properties[key]})
 		}
 	case "additionalProperties":
 		a.others = r.schema(v)

@@ -136,8 +136,8 @@ func (w *accepting) mapping(a *acceptor, v map[string]any) bool {
 		}
 	}
 	if a.names == nil && a.others == nil { // conditions name few keys
-		for key, part := range a.properties {
-			if item, ok := v[key]; ok && !w.accepts(part, item) {
+		for _, p := range a.listed {
+			if item, ok := v[p.key]; ok && !w.accepts(p.part, item) {
 				return false
 			}
 		}

@@ -295,5 +295,8 @@ func segments(pointer string) []string {
 
 // join appends a segment to a JSON pointer.
 func join(pointer, segment string) string {
+	if !strings.ContainsAny(segment, "~/") {
+		return pointer + "/" + segment
+	}
 	return pointer + "/" + strings.ReplaceAll(strings.ReplaceAll(segment, "~", "~0"), "/", "~1")
 }

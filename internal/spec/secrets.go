@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"campaign/internal/campaign"
@@ -95,32 +96,45 @@ const (
 // openSecrets reports texts of a campaign that are secrets, or look like some. Lists of
 // recipients are left out but for what is certain: ids look like anything.
 func (l *loader) openSecrets(root val) {
-	for _, key := range root.keys() {
-		guess := key == "vars" || key == "labels"
-		l.secretsBelow(root.key(key), key, guess)
+	keys, _ := root.v.(map[string]any)
+	for key, value := range keys {
+		l.secretsBelow(value, []string{key}, key == "vars" || key == "labels")
 	}
 }
 
-func (l *loader) secretsBelow(v val, key string, guess bool) {
-	for _, name := range v.keys() {
-		l.secretsBelow(v.key(name), name, guess || key == "content" && name == "ext")
+// secretsBelow looks at a value and what is in it. guess: also at what is only likely.
+func (l *loader) secretsBelow(value any, path []string, guess bool) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, item := range v {
+			l.secretsBelow(item, append(path, name), guess || len(path) == 1 && path[0] == "content" && name == "ext")
+		}
+	case []any:
+		for i, item := range v {
+			l.secretsBelow(item, append(path, strconv.Itoa(i)), guess)
+		}
+	case string:
+		l.openSecret(v, path, guess)
 	}
-	for _, item := range v.items() {
-		l.secretsBelow(item, key, guess)
+}
+
+func (l *loader) openSecret(text string, path []string, guess bool) {
+	what, why := certainSecret(text), ""
+	if what == "" && guess {
+		why = likelySecret(path[len(path)-1], text)
 	}
-	if v.text() == "" {
+	if what == "" && why == "" {
 		return
 	}
-	if what := certainSecret(v.text()); what != "" {
+	v := val{"", text}
+	for _, segment := range path {
+		v.at = join(v.at, segment)
+	}
+	if what != "" {
 		l.problem(v, ruleInlineSecret, fmt.Sprintf("%s is %s, written out in the file", name(v.at), what), secretHint)
 		return
 	}
-	if !guess {
-		return
-	}
-	if why := likelySecret(key, v.text()); why != "" {
-		l.warning(v, ruleLikelySecret, fmt.Sprintf("%s looks like a secret: %s", name(v.at), why), mayBeSecret)
-	}
+	l.warning(v, ruleLikelySecret, fmt.Sprintf("%s looks like a secret: %s", name(v.at), why), mayBeSecret)
 }
 
 // headerSecret reports the value of an account's header that is a secret, or looks like
