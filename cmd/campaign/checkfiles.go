@@ -39,7 +39,8 @@ type checked struct {
 // which is what is known of the project, and says what the campaigns use. An error says
 // what could not be read, where no problem does.
 func (p *project) checkAll(ctx context.Context, files []string, workers int, found []campaign.Diagnostic) ([]campaign.Diagnostic, *uses, error) {
-	each := p.checkEach(ctx, files, workers)
+	o := (&runFlags{}).occasion()
+	each := p.checkEach(ctx, files, workers, o)
 	for i := range each {
 		found = append(found, each[i].found...)
 	}
@@ -48,7 +49,7 @@ func (p *project) checkAll(ctx context.Context, files []string, workers int, fou
 	for i := range each {
 		c := &each[i]
 		if c.late {
-			*c = p.checkOne(ctx, files[i], false)
+			*c = p.checkOne(ctx, files[i], o)
 		}
 		if c.err != nil && !campaign.HasErrors(found) { // with errors it has been said what cannot be read
 			return nil, nil, fail(exitProblems, "%w", c.err)
@@ -60,15 +61,17 @@ func (p *project) checkAll(ctx context.Context, files []string, workers int, fou
 }
 
 // checkEach checks every file, except for the rows of large lists.
-func (p *project) checkEach(ctx context.Context, files []string, workers int) []checked {
-	if len(files) > 1 {
+func (p *project) checkEach(ctx context.Context, files []string, workers int, o occasion) []checked {
+	o.among = len(files) > 1
+	workers = min(workers, len(files))
+	if o.among {
 		defer (&memory{base: keptOfFiles + memoryOfPlan*int64(workers) + memoryOfFile*int64(len(files)), garbage: garbageOfFiles}).bind().free()
 	}
 	all := make([]checked, len(files))
 	var next atomic.Int64
 	var crash atomic.Pointer[any]
 	var wg sync.WaitGroup
-	for range min(workers, len(files)) {
+	for range workers {
 		wg.Go(func() {
 			defer func() {
 				if bug := recover(); bug != nil {
@@ -76,7 +79,7 @@ func (p *project) checkEach(ctx context.Context, files []string, workers int) []
 				}
 			}()
 			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
-				all[i] = p.checkOne(ctx, files[i], len(files) > 1)
+				all[i] = p.checkOne(ctx, files[i], o)
 			}
 		})
 	}
@@ -89,20 +92,18 @@ func (p *project) checkEach(ctx context.Context, files []string, workers int) []
 
 // checkOne checks one file. Among others what it was checked with is not kept, and large
 // lists are left for later.
-func (p *project) checkOne(ctx context.Context, file string, among bool) (c checked) {
-	o := (&runFlags{}).occasion()
-	o.among = among
+func (p *project) checkOne(ctx context.Context, file string, o occasion) (c checked) {
 	j, found := p.compile(file, o)
 	c.found = found
 	if j == nil {
 		return c
 	}
 	c.name, c.used = j.campaign.Name, j.used()
-	if c.late = among && p.large(j); c.late {
+	if c.late = o.among && p.large(j); c.late {
 		return c
 	}
 	check := j.check
-	if among {
+	if o.among {
 		check = j.checkAmong
 	}
 	_, c.rows, c.err = check(ctx)

@@ -93,7 +93,7 @@ func TestLargeLists(t *testing.T) {
 	before := s.kept
 	s.most = before
 	files := []string{"large.yaml", "notice-0000.yaml", "notice-0002.yaml"}
-	each := p.checkEach(t.Context(), files, 2)
+	each := p.checkEach(t.Context(), files, 2, (&runFlags{}).occasion())
 	if !each[0].late || len(each[0].rows) != 0 || each[1].late || each[2].late {
 		t.Errorf("got %+v", each)
 	}
