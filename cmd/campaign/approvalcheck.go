@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"campaign/internal/campaign"
@@ -19,34 +18,25 @@ const (
 	ruleApprovalStale  = "approval-stale"
 )
 
-// approvalProblems checks the approvals of the campaigns that were named; of the whole
-// project, when that was. It gives the files that it read.
-func (p *project) approvalProblems(ctx context.Context, args []string, jobs []*job, invalid bool) (files []string, found []campaign.Diagnostic, err error) {
-	whole := len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool { at, err := p.rel(arg); return err == nil && at == "." })
-	byName := map[string]*job{}
-	for _, j := range jobs {
-		name := j.campaign.Name
-		if _, twice := byName[name]; twice {
-			j = nil // whose approvals they are is not known
-		}
-		byName[name] = j
-	}
+// approvalProblems checks the approvals of the campaigns that were named, by their
+// files; of the whole project, when that was. It gives the files that it read.
+func (p *project) approvalProblems(ctx context.Context, whole bool, campaigns map[string]string, invalid bool) (files []string, found []campaign.Diagnostic, err error) {
 	for _, file := range spec.ApprovalsFiles(p.files) {
 		name := strings.TrimSuffix(path.Base(file), path.Ext(file))
-		j := byName[name]
-		if j == nil && !whole {
+		of, known := campaigns[name]
+		if !known && !whole {
 			continue
 		}
 		files = append(files, file)
 		all, doc, problems := spec.LoadApprovals(p.files, file)
 		found = append(found, problems...)
-		if j == nil && !invalid && !campaign.HasErrors(problems) { // else it may be one of the files with errors
+		if !known && !invalid && !campaign.HasErrors(problems) { // else it may be one of the files with errors
 			found = append(found, doc.Diagnostic(campaign.Problem{Pointer: "/campaign", Rule: ruleApprovalUnused, Warning: true,
 				Message: fmt.Sprintf("there is no campaign %s in the project", name), Hint: "remove the file, unless the campaign comes back"}))
 		}
 		under := map[string]*approvable{}
 		for i := range all {
-			problem, err := p.approvalProblem(ctx, j, &all[i], under)
+			problem, err := p.approvalProblem(ctx, of, &all[i], under)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -69,18 +59,19 @@ type approvable struct {
 }
 
 // approvalProblem says why an approval lets nothing be sent; nil: it does, or nothing
-// is known of it. j is nil for a campaign that is not there or has errors.
-func (p *project) approvalProblem(ctx context.Context, j *job, a *campaign.Approval, under map[string]*approvable) (*campaign.Problem, error) {
+// is known of it. of is the campaign's file; empty: it is not there, has errors, or its
+// name is used twice.
+func (p *project) approvalProblem(ctx context.Context, of string, a *campaign.Approval, under map[string]*approvable) (*campaign.Problem, error) {
 	profile, known := p.decl.Profiles[a.Profile]
 	switch {
 	case !known:
 		return &campaign.Problem{Pointer: "profile", Rule: ruleApprovalUnused, Message: fmt.Sprintf("there is no profile %s any more", a.Profile),
 			Hint: "remove the approval, or correct its profile"}, nil
-	case j == nil || !profile.Require.Approval:
+	case of == "" || !profile.Require.Approval:
 		return nil, nil
 	}
 	if under[a.Profile] == nil {
-		w, err := p.approvableUnder(ctx, profile, j.campaign.File)
+		w, err := p.approvableUnder(ctx, profile, of)
 		if err != nil {
 			return nil, err
 		}

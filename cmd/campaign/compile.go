@@ -46,6 +46,7 @@ type occasion struct {
 	columns    []string         // of a run that was planned before: its recipients stand in the ledger
 	now        time.Time        // against which schedules are checked; zero: the present
 	latency    time.Duration    // of an answer, for forecasts
+	among      bool             // other campaigns are looked at at the same time
 }
 
 // compile reads a campaign file and everything that it names, for one profile. It
@@ -67,7 +68,7 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 	if o.endpoint != "" {
 		declared = redirected(declared, o.endpoint)
 	}
-	if j.account, problems = system(declared.System).Account(declared); j.account == nil {
+	if j.account, problems = p.decode(declared, o.endpoint == ""); j.account == nil {
 		return nil, append(found, p.doc.Diagnostics(problems)...)
 	}
 	found = append(found, p.doc.Diagnostics(problems)...)
@@ -92,6 +93,9 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 			return recipients.Open(p.files, name, sheet)
 		},
 		Locate: doc.Diagnostic,
+	}
+	if o.among && !p.large(j) {
+		j.spec.Workers = 1
 	}
 	if r := c.Recipients; r.File == "" && r.List == nil && r.Groups == nil {
 		return nil, found // who it is for could not be read, and that is said
@@ -172,9 +176,8 @@ func redirected(declared campaign.Account, endpoint string) campaign.Account {
 func (p *project) resolveGroups(c *campaign.Campaign, doc *spec.Document, fresh []campaign.Group) ([]campaign.Group, []campaign.Diagnostic) {
 	wanted := c.Recipients.Groups
 	lock := spec.GroupsFile(c.Channel.Target)
-	known, _, found := spec.LoadGroups(p.files, lock)
-	if _, err := fs.Stat(p.files, lock); errors.Is(err, fs.ErrNotExist) {
-		known, found = nil, nil
+	known, found, there := p.lockFile(lock)
+	if !there {
 		if wanted.Match != nil && fresh == nil {
 			return nil, []campaign.Diagnostic{doc.Diagnostic(campaign.Problem{
 				Pointer: "/recipients/match", Rule: "no-groups-lock",
@@ -222,28 +225,47 @@ func matchPointer(m campaign.Match) string {
 
 // limitMemory bounds what planning takes, until the result is freed.
 func (j *job) limitMemory() *memory {
+	if slices.ContainsFunc(j.listFiles(), isWorkbook) {
+		return boundMemory(memoryOfWorkbook)
+	}
+	return (&memory{base: memoryOfPlan, garbage: garbageOfPlan}).bind()
+}
+
+// listFiles are the files of people that planning reads.
+func (j *job) listFiles() (files []string) {
 	r := &j.campaign.Recipients
-	files := []string{r.File}
+	if r.File != "" {
+		files = append(files, r.File)
+	}
 	if r.Lookup != nil {
 		files = append(files, r.Lookup.File)
 	}
 	for _, e := range slices.Concat(r.Exclude, j.declared.Suppress, r.Audience.Lists()) {
 		files = append(files, e.File)
 	}
-	if slices.ContainsFunc(files, func(file string) bool { return strings.EqualFold(path.Ext(file), ".xlsx") }) {
-		return boundMemory(memoryOfWorkbook)
-	}
-	return (&memory{base: memoryOfPlan, garbage: garbageOfPlan}).bind()
+	return files
 }
+
+func isWorkbook(file string) bool { return strings.EqualFold(path.Ext(file), ".xlsx") }
 
 // check plans the campaign as a whole and gives every problem of its rows.
 func (j *job) check(ctx context.Context) (plan.Summary, []campaign.Diagnostic, error) {
 	return j.look(ctx, func(campaign.Digest) {})
 }
 
+// checkAmong is check while others are checked as well.
+func (j *job) checkAmong(ctx context.Context) (plan.Summary, []campaign.Diagnostic, error) {
+	return j.walk(ctx, func(campaign.Digest) {})
+}
+
 // look is check, and tells what each delivery says.
 func (j *job) look(ctx context.Context, said func(campaign.Digest)) (plan.Summary, []campaign.Diagnostic, error) {
 	defer j.limitMemory().free()
+	return j.walk(ctx, said)
+}
+
+// walk is look in whatever memory there is.
+func (j *job) walk(ctx context.Context, said func(campaign.Digest)) (plan.Summary, []campaign.Diagnostic, error) {
 	for block, err := range j.plan.Blocks(ctx) {
 		if err != nil {
 			return plan.Summary{}, nil, fmt.Errorf("%s: %w", j.campaign.File, err)

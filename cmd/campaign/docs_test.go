@@ -84,7 +84,7 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 }
 
 // write puts files below a folder.
-func write(t *testing.T, dir string, files map[string]string) {
+func write(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
 		file := filepath.Join(dir, filepath.FromSlash(name))

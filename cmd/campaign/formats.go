@@ -21,17 +21,9 @@ func (a *app) fromRepository(r diagnostics.Report) diagnostics.Report {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return r
 	}
-	prefix := ""
-	for top := dir; ; {
-		if _, err := os.Lstat(filepath.Join(top, ".git")); err == nil { // a folder, or a file in a worktree
-			break
-		}
-		parent := filepath.Dir(top)
-		if parent == top {
-			return r
-		}
-		prefix = path.Join(filepath.Base(top), prefix)
-		top = parent
+	_, prefix, ok := repository(dir)
+	if !ok {
+		return r
 	}
 	r.Found, r.Files = slices.Clone(r.Found), slices.Clone(r.Files)
 	for i := range r.Found {
@@ -41,6 +33,21 @@ func (a *app) fromRepository(r diagnostics.Report) diagnostics.Report {
 		r.Files[i] = below(prefix, r.Files[i])
 	}
 	return r
+}
+
+// repository finds the checkout that a folder is in, and the folder's path from its top.
+func repository(dir string) (top, prefix string, ok bool) {
+	for top = dir; ; {
+		if _, err := os.Lstat(filepath.Join(top, ".git")); err == nil { // a folder, or a file in a worktree
+			return top, prefix, true
+		}
+		parent := filepath.Dir(top)
+		if parent == top {
+			return "", "", false
+		}
+		prefix = path.Join(filepath.Base(top), prefix)
+		top = parent
+	}
 }
 
 func below(prefix, file string) string {

@@ -17,8 +17,10 @@ import (
 // notices when they change.
 type snapshot struct {
 	fs.FS
+	most int64 // bytes that are kept in all; 0: no bound. What is beyond is read anew too
 	mu   sync.Mutex
 	seen map[string]campaign.Input
+	kept int64
 }
 
 // snapshotLimit is the largest file that is read as a whole, in bytes.
@@ -27,28 +29,44 @@ const snapshotLimit = 4 << 20
 // Open implements fs.FS.
 func (s *snapshot) Open(name string) (fs.File, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if in, ok := s.seen[name]; ok {
+	in, ok := s.seen[name]
+	s.mu.Unlock()
+	if ok {
 		return &frozenFile{Reader: bytes.NewReader(in.Data), in: in}, nil
 	}
 	f, err := s.FS.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > snapshotLimit {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > snapshotLimit {
 		return f, nil // whoever reads it gets the error
 	}
 	defer f.Close()
-	data, err := io.ReadAll(f)
-	if err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
+	if _, err := data.ReadFrom(f); err != nil {
 		return nil, err
+	}
+	in = s.keep(campaign.Input{Path: name, Data: data.Bytes()})
+	return &frozenFile{Reader: bytes.NewReader(in.Data), in: in}, nil
+}
+
+// keep remembers a file and gives what is to be read of it: what somebody else has read
+// meanwhile, or in.
+func (s *snapshot) keep(in campaign.Input) campaign.Input {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before, ok := s.seen[in.Path]; ok {
+		return before
 	}
 	if s.seen == nil {
 		s.seen = map[string]campaign.Input{}
 	}
-	in := campaign.Input{Path: name, Data: data}
-	s.seen[name] = in
-	return &frozenFile{Reader: bytes.NewReader(in.Data), in: in}, nil
+	if s.most == 0 || s.kept+int64(len(in.Data)) <= s.most {
+		s.seen[in.Path] = in
+		s.kept += int64(len(in.Data))
+	}
+	return in
 }
 
 // Stat implements fs.StatFS: what is no regular file must not be opened for it.
@@ -93,6 +111,9 @@ type frozenFile struct {
 }
 
 var _ io.ReaderAt = (*frozenFile)(nil)
+
+// Contents is all of the file, to be read only.
+func (f *frozenFile) Contents() []byte { return f.in.Data }
 
 func (f *frozenFile) Stat() (fs.FileInfo, error) { return frozenInfo{f.in}, nil }
 func (f *frozenFile) Close() error               { return nil }

@@ -26,6 +26,7 @@ type project struct {
 	base    string // the profile whose accounts are used; differs from profile's name in the sandbox
 	piped   []byte // the campaign file given as "-"
 	root    *os.Root
+	known   *memo // nil: nothing is kept
 }
 
 // openProject finds the project, reads targets.yaml and chooses the profile.
@@ -59,7 +60,7 @@ func (a *app) openDir() (*project, error) {
 	if err != nil {
 		return nil, fail(exitUsage, "%w", err)
 	}
-	p := &project{dir: dir, data: dir, files: &snapshot{FS: root.FS()}, root: root}
+	p := &project{dir: dir, data: dir, files: &snapshot{FS: root.FS()}, root: root, known: &memo{}}
 	if data := firstOf(a.flags.data, os.Getenv("CAMPAIGN_DATA")); data != "" {
 		if p.data, err = filepath.Abs(data); err != nil {
 			return nil, fail(exitUsage, "%w", err)

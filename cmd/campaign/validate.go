@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ func newValidate(a *app) *cobra.Command {
 	var format string
 	var deny bool
 	var now string
+	var workers int
 	cmd := &cobra.Command{
 		Use:   "validate [PATH…]",
 		Short: "Check campaign files completely, without a network and without secrets",
@@ -29,7 +31,8 @@ campaign; the rows are checked under the chosen one.
 With --now it also forecasts whether the campaign would be through before its deadline and before it expires, begun at that time or, with a
 schedule, when it is due next. Without it only the deadlines of schedules are held against the next times.
 
-Without PATH the whole project is checked. A folder means every campaign file below it; - is standard input.
+Without PATH the whole project is checked, with warnings about accounts, names and files that no campaign uses, and about lists of people that
+git would take although .gitignore keeps others out. A folder means every campaign file below it; - is standard input.
 
 A comment "# campaign: ignore=RULE" above a value takes a warning away, never an error. docs/rules.md explains every rule. The formats
 sarif, junit, github and gitlab are for CI; github also writes into the step's summary what GitHub does not annotate.`,
@@ -43,7 +46,10 @@ sarif, junit, github and gitlab are for CI; github also writes into the step's s
 			if !ok {
 				return fail(exitUsage, "--format %s: the formats are %s", format, strings.Join(slices.Sorted(maps.Keys(diagnostics.Formats)), ", "))
 			}
-			found, files, err := a.validate(cmd.Context(), args, now)
+			if workers < 1 {
+				return fail(exitUsage, "--workers %d: at least one file is checked at a time", workers)
+			}
+			found, files, err := a.validate(cmd.Context(), args, now, workers)
 			if err != nil {
 				return err
 			}
@@ -75,12 +81,13 @@ sarif, junit, github and gitlab are for CI; github also writes into the step's s
 	cmd.Flags().StringVar(&format, "format", "text", "text, oneline, json, sarif, junit, github or gitlab")
 	cmd.Flags().StringVar(&now, "now", "", "forecast as if it were this time, as 2026-12-01T09:00:00+08:00")
 	cmd.Flags().BoolVar(&deny, "deny-warnings", false, "warnings are errors")
+	cmd.Flags().IntVar(&workers, "workers", runtime.GOMAXPROCS(0), "how many files are checked at a time")
 	return cmd
 }
 
-// validate checks the named campaigns, as if it were now where that is given, and lists
-// the files.
-func (a *app) validate(ctx context.Context, args []string, now string) (found []campaign.Diagnostic, files []string, err error) {
+// validate checks the named campaigns, several at a time and as if it were now where
+// that is given, and lists the files.
+func (a *app) validate(ctx context.Context, args []string, now string, workers int) (found []campaign.Diagnostic, files []string, err error) {
 	o := (&runFlags{}).occasion()
 	if err := o.forecast(now, 0); err != nil {
 		return nil, nil, err
@@ -93,21 +100,22 @@ func (a *app) validate(ctx context.Context, args []string, now string) (found []
 	if err != nil {
 		return nil, nil, err
 	}
-	found = append(found, p.accountProblems()...)
-	jobs, more := p.compileAll(names, o)
-	found = append(found, more...)
-	for _, j := range jobs {
-		s, rows, err := j.check(ctx)
-		if err != nil && !campaign.HasErrors(found) { // with errors it has been said what cannot be read
-			return nil, nil, fail(exitProblems, "%w", err)
-		}
-		found = append(found, rows...)
-		if err == nil && !campaign.HasErrors(rows) {
-			found = append(found, j.untimely(s.Work, o.now)...)
-		}
-		found = append(found, p.otherProfiles(j)...)
+	if s, ok := p.files.(*snapshot); ok {
+		s.most = keptOfFiles
 	}
-	approvals, more, err := p.approvalProblems(ctx, args, jobs, campaign.HasErrors(found))
+	found = append(found, p.accountProblems()...)
+	found, all, err := p.checkAll(ctx, names, workers, o, found)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.whole(args) && !campaign.HasErrors(found) {
+		unused, err := p.wholeProject(usesOf(all))
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, unused...)
+	}
+	approvals, more, err := p.approvalProblems(ctx, p.whole(args), campaignsOf(names, all), campaign.HasErrors(found))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,6 +123,14 @@ func (a *app) validate(ctx context.Context, args []string, now string) (found []
 	files = slices.Concat([]string{spec.TargetsFile}, names, approvals)
 	left, unused := spec.Ignore(p.files, files, found, diagnostics.Known)
 	return append(left, unused...), files, nil
+}
+
+// whole reports whether PATHs name the whole project.
+func (p *project) whole(args []string) bool {
+	return len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool {
+		file, err := p.rel(arg)
+		return err == nil && arg != "-" && file == "."
+	})
 }
 
 // compileAll compiles the named files and finds names that are used twice: a
@@ -140,7 +156,7 @@ func (p *project) accountProblems() []campaign.Diagnostic {
 	for _, profile := range sortedProfiles(p.decl) {
 		for _, name := range slices.Sorted(maps.Keys(profile.Targets)) {
 			declared := profile.Targets[name]
-			_, problems := system(declared.System).Account(declared)
+			_, problems := p.decode(declared, true)
 			for _, problem := range problems {
 				found = append(found, p.doc.Diagnostic(problem))
 			}
@@ -161,7 +177,7 @@ func (p *project) otherProfiles(j *job) []campaign.Diagnostic {
 		declared, problem := spec.Account(j.campaign, profile)
 		if problem != nil {
 			problems = append(problems, *problem)
-		} else if account, _ := system(declared.System).Account(declared); account != nil { // else accountProblems says it
+		} else if account, _ := p.decode(declared, true); account != nil { // else accountProblems says it
 			_, problems = account.Target(j.campaign)
 		}
 		for _, problem := range problems {

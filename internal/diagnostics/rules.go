@@ -62,6 +62,8 @@ var Rules = []Rule{
 	{"file-type", files, "A path names a folder or a device where a file is wanted.", "it needs a folder with the name of a list"},
 	{"file-format", files, "The ending of a list's name is none that is read, or a key does not fit the format.", ""},
 	{"literal-looks-like-file", files, "A body's text looks like the name of a file: the words would be sent.", ""},
+	{"unused-file", files, "No campaign of the project uses a file of its folders `content`, `recipients` or `calendars`, or a lock file of groups. Said when the whole project is checked.", ""},
+	{"recipients-not-ignored", files, "Git would take a list of people, and `.gitignore` keeps others out: probably this one was forgotten. A pattern with `!` says that it is meant to be committed. Said when the whole project is checked.", ""},
 	{"no-file", files, "A file that a block names was not read along with it.", behindSchema},
 
 	{"syntax", yaml, "The file is not YAML from here on. It cannot be ignored: nothing behind it was read.", ""},
@@ -121,6 +123,9 @@ var Rules = []Rule{
 	{"wrong-target", accounts, "A lock file belongs to another account.", needsLock},
 	{"reserved-header", accounts, "A header is one that the program sets itself.", ""},
 	{"inline-secret", accounts, "A secret stands in the file: it would be committed. Secrets are references.", ""},
+	{"likely-secret", accounts, "A value looks like a secret, by its name or by its form. It would be committed, and sent with the message.", ""},
+	{"unused-target", accounts, "No campaign of the project goes to an account. Said when the whole project is checked.", ""},
+	{"unused-name", accounts, "No campaign of the project uses a sender, message type or signature that an account has a name for. Said when the whole project is checked.", ""},
 	{"unknown-sender", accounts, "The account has no sender of that name.", ""},
 	{"unknown-message-type", accounts, "The account has no message type of that name.", ""},
 	{"unknown-signature", accounts, "The account has no signature of that name.", ""},

@@ -133,7 +133,7 @@ func (c *chunk) guard(do func(*chunk)) {
 
 // alone is run without goroutines.
 func (s pass) alone(ctx context.Context) error {
-	c := &chunk{}
+	c := chunks.Get().(*chunk)
 	do := s.worker()
 	var failed error
 	err := s.read(ctx, func() *chunk { return c }, func(c *chunk) bool {
@@ -142,8 +142,12 @@ func (s pass) alone(ctx context.Context) error {
 		failed = err
 		return more && err == nil
 	})
+	chunks.Put(c)
 	return errors.Join(failed, err)
 }
+
+// chunks are those that plans with one worker have done with: there are many small ones.
+var chunks = sync.Pool{New: func() any { return &chunk{} }}
 
 // read fills chunks from the source, marking the rows that are left out. next
 // gives an empty chunk or nil to stop; emit takes it over and reports whether

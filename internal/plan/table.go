@@ -227,9 +227,12 @@ func (p *Plan) checkNames() (ds []campaign.Diagnostic) {
 	return ds
 }
 
+// inPointer writes a key as a segment of a JSON pointer.
+var inPointer = strings.NewReplacer("~", "~0", "/", "~1")
+
 // pointer appends a key to a JSON pointer (RFC 6901, section 3).
 func pointer(base, key string) string {
-	return base + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+	return base + "/" + inPointer.Replace(key)
 }
 
 // bind resolves every variable against the table's columns, renders the texts

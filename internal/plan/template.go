@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"text/template/parse"
 
 	"campaign/internal/targets"
@@ -203,12 +204,21 @@ func (c *compiler) list(l *parse.ListNode) {
 
 // numbered is the pipeline `.method n`.
 func numbered(method string, n int) *parse.PipeNode {
+	text := fmt.Sprintf("{{.%s %d}}", method, n)
+	if known, ok := numberedPipes.Load(text); ok {
+		return known.(*parse.PipeNode).CopyPipe()
+	}
 	tree := parse.New("numbered")
-	if _, err := tree.Parse(fmt.Sprintf("{{.%s %d}}", method, n), "", "", map[string]*parse.Tree{}); err != nil {
+	if _, err := tree.Parse(text, "", "", map[string]*parse.Tree{}); err != nil {
 		panic(err) // the text is ours
 	}
-	return tree.Root.Nodes[0].(*parse.ActionNode).Pipe
+	pipe := tree.Root.Nodes[0].(*parse.ActionNode).Pipe
+	numberedPipes.Store(text, pipe.CopyPipe())
+	return pipe
 }
+
+// numberedPipes are the pipelines that were made, by their text; maxActions bounds them.
+var numberedPipes sync.Map
 
 // plain gives the slot of a pipeline that is one variable and nothing else.
 func (c *compiler) plain(p *parse.PipeNode) int {

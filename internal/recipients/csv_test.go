@@ -253,6 +253,7 @@ type brokenFile struct {
 
 func (b brokenFile) Read(p []byte) (int, error) { return b.Reader.Read(p) }
 func (b brokenFile) Close() error               { return nil }
+func (b brokenFile) Stat() (fs.FileInfo, error) { return nil, errors.New("device is gone") }
 
 func (b brokenFS) Open(string) (fs.File, error) { return brokenFile{Reader: b.reader()}, nil }
 

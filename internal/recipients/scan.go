@@ -64,6 +64,9 @@ type scanner struct {
 
 // newScanner reads text that has no byte order mark.
 func newScanner(r io.Reader, file string, sep byte, l limits) *scanner {
+	if t, ok := r.(*text); ok && t.whole {
+		l.buffer = min(l.buffer, len(t.head)+1)
+	}
 	return &scanner{src: r, file: file, sep: sep, limits: l, buf: make([]byte, l.buffer), line: 1}
 }
 

@@ -100,8 +100,8 @@ func (s *sorter) add(r record) error {
 // grow goes from little to all in few steps: what it leaves behind counts.
 func (s *sorter) grow() {
 	most := 16 * len(s.buf)
-	if most < 1024 {
-		most = 1024
+	if most < 64 {
+		most = 64
 	}
 	grown := make([]record, len(s.buf), min(most, s.limit))
 	copy(grown, s.buf)

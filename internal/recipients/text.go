@@ -68,13 +68,17 @@ func (f textFile) open() (*text, []campaign.Diagnostic, error) {
 
 func (f textFile) decode(file fs.File) (*text, []campaign.Diagnostic, error) {
 	var raw io.Reader = file
+	most := headSize // of a head, in bytes
+	if info, err := file.Stat(); err == nil && !f.packed {
+		most = int(min(headSize, info.Size()+1)) // a small file takes little memory
+	}
 	if f.packed {
 		var err error
 		if raw, err = f.unpack(file); err != nil {
 			return nil, nil, err
 		}
 	}
-	t := &text{Reader: bufio.NewReaderSize(raw, headSize), file: file}
+	t := &text{Reader: bufio.NewReaderSize(raw, most), file: file}
 	if err := t.peek(f.path); err != nil {
 		return nil, nil, err
 	}
@@ -92,14 +96,14 @@ func (f textFile) decode(file fs.File) (*text, []campaign.Diagnostic, error) {
 		return t, ds, nil
 	}
 	t.decoded = encoding
-	t.Reader = bufio.NewReaderSize(decoders[encoding]().Reader(t.Reader), headSize)
+	t.Reader = bufio.NewReaderSize(decoders[encoding]().Reader(t.Reader), min(headSize, 4*most)) // no byte becomes more than three
 	return t, ds, t.peek(f.path)
 }
 
 // peek looks at the head without consuming it.
 func (t *text) peek(path string) error {
 	var err error
-	t.head, err = t.Peek(headSize)
+	t.head, err = t.Peek(t.Size())
 	t.whole = err == io.EOF
 	if err != nil && err != io.EOF {
 		return fmt.Errorf("recipients file %s: reading after line 1: %w", path, err)

@@ -118,6 +118,8 @@ func (l *loader) headers(v val) map[string]campaign.Credential {
 			l.keyProblem(x, ruleHeader, fmt.Sprintf("the header %s is set by the program", key), "remove it")
 		case secretHeaders[lower] && x.text() != "":
 			l.problem(x, ruleInlineSecret, fmt.Sprintf("the secret header %s is written out in the file", key), "refer to it instead: {env: NAME}")
+		default:
+			l.headerSecret(x, key)
 		}
 		seen[lower] = key
 		out[key] = campaign.Credential{Env: x.key("env").text(), Literal: x.text()}

@@ -54,6 +54,7 @@ func (l *loader) campaign(root val) *campaign.Campaign {
 	c.Content = l.content(root.key("content"), c.Channel.Type)
 	c.Recipients = l.recipients(root.key("recipients"), strings.HasPrefix(c.Channel.Type, "chuanbo."))
 	l.pauses(root, c)
+	l.openSecrets(root)
 	c.Schedule = l.schedule(root.key("schedule"), root.key("delivery").key("expires"), c.Policy)
 	l.deadline(root.key("delivery").key("deadline"), c.Schedule)
 	return c

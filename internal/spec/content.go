@@ -3,6 +3,7 @@ package spec
 import (
 	"maps"
 	"regexp"
+	"sync"
 
 	"campaign/internal/campaign"
 )
@@ -13,13 +14,12 @@ const fileRef = "#/definitions/fileReference"
 // content reads the files that the message names. Which keys may name one is
 // said by the schema of the channel type.
 func (l *loader) content(v val, channel string) campaign.Content {
-	schema := campaignSchema()
-	keys := schema.properties(schema.variant(channel, "content"))
+	inFile := mayBeFile(channel)
 	given, _ := v.v.(map[string]any)
 	resolved := maps.Clone(given)
 	files := map[string]string{}
 	for _, key := range v.keys() {
-		if lookup(keys[key], "/then/$ref") != fileRef {
+		if !inFile[key] {
 			continue
 		}
 		x := v.key(key)
@@ -34,6 +34,24 @@ func (l *loader) content(v val, channel string) campaign.Content {
 		}
 	}
 	return campaign.Content{Raw: val{v.at, orEmpty(resolved)}.raw(), Files: files}
+}
+
+// filesOf are the keys of a channel type's content that may name a file.
+var filesOf sync.Map
+
+func mayBeFile(channel string) map[string]bool {
+	if known, ok := filesOf.Load(channel); ok {
+		return known.(map[string]bool)
+	}
+	schema := campaignSchema()
+	keys := map[string]bool{}
+	for key, rules := range schema.properties(schema.variant(channel, "content")) {
+		keys[key] = lookup(rules, "/then/$ref") == fileRef
+	}
+	if len(keys) > 0 { // a channel type that there is
+		filesOf.Store(channel, keys)
+	}
+	return keys
 }
 
 func orEmpty(m map[string]any) map[string]any {

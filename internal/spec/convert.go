@@ -167,8 +167,11 @@ func (c *converter) mapping(n *yaml.Node) any {
 		return text
 	}
 	m := make(map[string]any, len(n.Content)/2)
-	first := make(map[string]int, len(n.Content)/2)
-	twice := map[int]bool{} // first places of keys that came again
+	var first map[string]int // of wide mappings
+	if len(n.Content)/2 > wide {
+		first = make(map[string]int, len(n.Content)/2)
+	}
+	var twice map[int]bool // first places of keys that came again
 	for i := 0; i+1 < len(n.Content) && c.left >= 0; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		name, ok := keyText(key)
@@ -176,21 +179,39 @@ func (c *converter) mapping(n *yaml.Node) any {
 			c.badKey(key)
 			continue
 		}
-		if at, ok := first[name]; ok {
+		if _, again := m[name]; again {
+			at := firstPlace(n, first, name)
 			if !twice[at] {
+				if twice == nil {
+					twice = map[int]bool{}
+				}
 				twice[at] = true
 				c.duplicate(n.Content[at], key, name)
 			}
 			c.duplicate(key, n.Content[at], name)
 			continue
 		}
-		first[name] = i
+		if first != nil {
+			first[name] = i
+		}
 		m[name] = c.in(name, func() any { return c.value(value) })
 	}
 	if len(first) > wide {
 		c.doc.keys[n] = first
 	}
 	return m
+}
+
+// firstPlace finds a key that a mapping has. Of a wide one first says where.
+func firstPlace(n *yaml.Node, first map[string]int, name string) int {
+	if first != nil {
+		return first[name]
+	}
+	for i := 0; ; i += 2 {
+		if text, ok := keyText(n.Content[i]); ok && text == name {
+			return i
+		}
+	}
 }
 
 func (c *converter) duplicate(at, other *yaml.Node, name string) {

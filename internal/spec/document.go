@@ -207,7 +207,7 @@ func (d *Document) Diagnostic(p campaign.Problem) campaign.Diagnostic {
 	at := d.locate(p.Pointer, p.Key)
 	diag := d.diagnostic(at, p.Rule, p.Message, p.Hint)
 	diag.Warning = p.Warning
-	if !p.Key && secret(p.Pointer) {
+	if tellsSecret(p) {
 		diag.Source = hide(diag.Source, at)
 	}
 	return diag
@@ -295,5 +295,8 @@ func segments(pointer string) []string {
 
 // join appends a segment to a JSON pointer.
 func join(pointer, segment string) string {
+	if !strings.ContainsAny(segment, "~/") {
+		return pointer + "/" + segment
+	}
 	return pointer + "/" + strings.ReplaceAll(strings.ReplaceAll(segment, "~", "~0"), "/", "~1")
 }

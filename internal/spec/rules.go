@@ -51,6 +51,7 @@ const (
 	ruleCalendar      = "bad-calendar"
 	ruleHeader        = "reserved-header"
 	ruleInlineSecret  = "inline-secret"
+	ruleLikelySecret  = "likely-secret"
 
 	// Files that a file names.
 	ruleOutside     = "file-outside-project"

@@ -59,6 +59,11 @@ func utf16(data []byte) bool {
 func badCharacter(data []byte) (span, string) {
 	at := span{line: 1, col: 1}
 	for i := 0; i < len(data); {
+		if 0x20 <= data[i] && data[i] < 0x7F {
+			at.col++
+			i++
+			continue
+		}
 		r, size := utf8.DecodeRune(data[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
@@ -98,9 +103,13 @@ func breakLen[T string | []byte](data T) int {
 
 // splitLines splits at what YAML takes for a line break, so that line numbers agree.
 func splitLines(s string) []string {
-	var lines []string
+	lines := make([]string, 0, strings.Count(s, "\n")+1)
 	start := 0
 	for i := 0; i < len(s); {
+		if c := s[i]; c != '\n' && c != '\r' && c != 0xC2 && c != 0xE2 { // what a break begins with
+			i++
+			continue
+		}
 		n := breakLen(s[i:])
 		if n == 0 {
 			i++

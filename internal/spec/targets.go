@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"io/fs"
+	"sync"
 	"time"
 	_ "time/tzdata" // time zones work on machines without a zone database
 
@@ -57,7 +58,7 @@ func (l *loader) zone(v val) (string, *time.Location) {
 	if zone == "" {
 		zone = defaultZone
 	}
-	location, err := time.LoadLocation(zone)
+	location, err := loadZone(zone)
 	if err != nil || zone == "Local" {
 		l.problem(v, ruleTimezone, fmt.Sprintf("there is no time zone %q", clip(zone)), "use a name like Asia/Shanghai, Asia/Tokyo or UTC")
 		zone, location = defaultZone, nil
@@ -66,6 +67,20 @@ func (l *loader) zone(v val) (string, *time.Location) {
 		}
 	}
 	return zone, location
+}
+
+// zones are the time zones that were loaded: each is read from the machine's files.
+var zones sync.Map
+
+func loadZone(name string) (*time.Location, error) {
+	if known, ok := zones.Load(name); ok {
+		return known.(*time.Location), nil
+	}
+	location, err := time.LoadLocation(name)
+	if err == nil {
+		zones.Store(name, location) // as many as there are names
+	}
+	return location, err
 }
 
 func (l *loader) profile(name string, targets, require val) campaign.Profile {

@@ -22,8 +22,9 @@ import (
 // checker is a compiled schema together with its own text: the library tells
 // where in the schema a value failed, and the text there says what to tell.
 type checker struct {
-	compiled *jsonschema.Schema
 	text     map[string]any
+	accept   *acceptor                 // nil: the schema has something that only the library knows
+	compiled func() *jsonschema.Schema // made when it is first needed: most files are right
 }
 
 var (
@@ -51,6 +52,15 @@ func compileBytes(data []byte) *checker {
 	if err := decoder.Decode(&text); err != nil {
 		panic(fmt.Sprintf("schema: %v", err))
 	}
+	c := &checker{text: text, compiled: sync.OnceValue(func() *jsonschema.Schema { return library(text, data) })}
+	if accept, err := acceptorOf(text); err == nil {
+		c.accept = accept
+	}
+	return c
+}
+
+// library compiles a schema.
+func library(text map[string]any, data []byte) *jsonschema.Schema {
 	id, _ := text["$id"].(string)
 	compiler := jsonschema.NewCompiler()
 	compiler.LoadURL = func(u string) (io.ReadCloser, error) {
@@ -63,12 +73,17 @@ func compileBytes(data []byte) *checker {
 	if err != nil {
 		panic(fmt.Sprintf("schema: %v", err))
 	}
-	return &checker{compiled, text}
+	return compiled
 }
 
 // check gives the problems of a value against the schema.
 func (c *checker) check(value any) []campaign.Problem {
-	err := c.compiled.Validate(value)
+	if c.accept != nil {
+		if passes, sure := c.accept.accepts(value); passes && sure {
+			return nil
+		}
+	}
+	err := c.compiled().Validate(value)
 	if err == nil {
 		return nil
 	}

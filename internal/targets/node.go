@@ -59,9 +59,11 @@ func (n Node) Get(key string) Node {
 	return child
 }
 
+// inPointer writes a key as a segment of a JSON pointer (RFC 6901).
+var inPointer = strings.NewReplacer("~", "~0", "/", "~1")
+
 func (n Node) child(key string) Node {
-	escaped := strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
-	return Node{Pointer: n.Pointer + "/" + escaped, parent: n.Pointer, key: key, problems: n.problems}
+	return Node{Pointer: n.Pointer + "/" + inPointer.Replace(key), parent: n.Pointer, key: key, problems: n.problems}
 }
 
 // Exists reports whether there is a value other than null.

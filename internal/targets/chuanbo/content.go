@@ -2,6 +2,7 @@ package chuanbo
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -44,6 +45,7 @@ func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Probl
 		layout:  targets.Layout{Groups: true, Fields: fields, Texts: b.texts, Kinds: []string{kinds[c.Channel.Type]}},
 		url:     a.base.String() + pushCreate,
 		entries: b.entries,
+		uses:    slices.Concat(targets.UseOf("message_types", channel.Get("message_type")), targets.UseOf("signatures", b.content.Get("signature"))),
 	}, problems
 }
 

@@ -39,6 +39,7 @@ type target struct {
 	layout  targets.Layout
 	url     string
 	entries []entry
+	uses    []string // names of the account
 }
 
 // Layout says what recipients and messages consist of.

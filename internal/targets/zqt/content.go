@@ -41,6 +41,7 @@ func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Probl
 		layout:  targets.Layout{Fields: fields, Identity: identity, Texts: b.texts, Kinds: append([]string{campaign.KindMessage}, b.kinds...)},
 		url:     a.base.String() + a.prefix + route,
 		parts:   b.finish(),
+		uses:    targets.UseOf("senders", channel.Get("from")),
 	}, problems
 }
 

@@ -20,6 +20,7 @@ type target struct {
 	layout  targets.Layout
 	url     string
 	parts   []part
+	uses    []string // names of the account
 }
 
 // Layout says what recipients and messages consist of.
