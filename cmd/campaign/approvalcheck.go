@@ -89,6 +89,9 @@ func (p *project) approvalProblem(ctx context.Context, of string, a *campaign.Ap
 		if err := w.count(ctx); err != nil {
 			return nil, err
 		}
+		if w.job == nil {
+			return nil, nil
+		}
 		refused = w.judge(a)
 	}
 	return &campaign.Problem{Pointer: refused.Key, Rule: ruleApprovalStale, Message: refused.Why,
@@ -103,7 +106,10 @@ func (p *project) approvableUnder(ctx context.Context, profile campaign.Profile,
 		return &approvable{}, nil
 	}
 	w, err := under.wanted(ctx, j, plan.Summary{}, "")
-	return &approvable{p: &under, job: j, wanted: w}, err
+	if err != nil { // a list that cannot be read, likewise
+		return &approvable{}, ctx.Err()
+	}
+	return &approvable{p: &under, job: j, wanted: w}, nil
 }
 
 // judge holds the campaign against one approval. Content and recipients make the
@@ -126,9 +132,11 @@ func (w *approvable) count(ctx context.Context) error {
 	}
 	w.counted = true
 	s, rows, err := w.job.check(ctx)
-	if err != nil || campaign.HasErrors(rows) {
-		return nil // which is said where it stands
+	if err == nil && !campaign.HasErrors(rows) {
+		w.wanted, err = w.p.wanted(ctx, w.job, s, "")
 	}
-	w.wanted, err = w.p.wanted(ctx, w.job, s, "")
-	return err
+	if err != nil || campaign.HasErrors(rows) {
+		w.job = nil // likewise
+	}
+	return ctx.Err()
 }
