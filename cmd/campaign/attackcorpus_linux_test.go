@@ -19,7 +19,7 @@ type attack struct {
 	change func(h *hostileProject)
 }
 
-// inBody changes what the example has in its title.
+// inTitle changes what the example has in its title.
 func inTitle(text string) func(*hostileProject) {
 	return func(h *hostileProject) { h.edit("notice.yaml", `"{{ .name }} 通知"`, text) }
 }
@@ -66,7 +66,7 @@ var attacks = []attack{
 	}},
 	{name: "a huge key", bad: true, change: add("notice.yaml", strings.Repeat("k", 900_000)+": x\n")},
 	{name: "many keys", bad: true, change: func(h *hostileProject) {
-		h.fill("notice.yaml", attackNotice, "", 0, many(60_000, "k%d: 1\n"))
+		h.write("notice.yaml", attackNotice+many(60_000, "k%d: 1\n"))
 	}},
 	{name: "many near keys in one mapping", bad: true, change: func(h *hostileProject) {
 		h.write("notice.yaml", attackNotice+"schedule: {"+strings.TrimSuffix(many(60_000, "cron%d: 1, "), ", ")+"}\n")
@@ -95,7 +95,7 @@ var attacks = []attack{
 
 	// What lists may hold.
 	{name: "a quoted cell without an end", bad: true, change: func(h *hostileProject) {
-		h.fill("recipients/people.csv", "userid,orgid,name\nu-1,o-1,\"", "x\n", 100<<20, "")
+		h.fill("recipients/people.csv", "userid,orgid,name\nu-1,o-1,\"", "x\n", 64<<20, "")
 	}},
 	{name: "an endless header", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "x,", 100<<20, "\n") }},
 	{name: "empty lines", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "\n", 100<<20, "") }},
@@ -103,7 +103,7 @@ var attacks = []attack{
 	{name: "every row wrong in its own way", bad: true, change: func(h *hostileProject) {
 		h.write("recipients/people.csv", "userid,orgid,name\n"+many(200_000, "u-%d,,\n"))
 	}},
-	{name: "an exclusion many times", change: func(h *hostileProject) {
+	{name: "an exclusion many times", bad: true, change: func(h *hostileProject) {
 		h.write("recipients/out.csv", "userid\n"+many(50_000, "u-%d\n"))
 		h.edit("notice.yaml", "[{file: recipients/out.csv}]", "["+strings.TrimSuffix(strings.Repeat("{file: recipients/out.csv}, ", 15_000), ", ")+"]")
 	}},
@@ -144,7 +144,7 @@ var attacks = []attack{
 	{name: "a schedule that hardly comes", change: add("notice.yaml", "schedule: {cron: '0 0 29 2 1', starts: 1970-01-01, ends: 9999-12-31, calendar: {file: calendars/cn.yaml, on: holidays}}\n")},
 	{name: "a schedule of every second", bad: true, change: add("notice.yaml", "schedule: {cron: '@every 1s'}\n")},
 	{name: "a schedule far away", change: add("notice.yaml", "schedule: {cron: '* * * * *', starts: 9000-01-01, ends: 9999-12-31, timezone: America/Sao_Paulo}\n")},
-	{name: "a schedule with lists", bad: true, change: add("notice.yaml", "schedule: {cron: '"+strings.Repeat("1,", 300_000)+"1 * * * *'}\n")},
+	{name: "a schedule with lists", change: add("notice.yaml", "schedule: {cron: '"+strings.Repeat("1,", 300_000)+"1 * * * *'}\n")},
 	{name: "a hundred schedules", change: add("notice.yaml", "schedule: {cron: ["+strings.TrimSuffix(strings.Repeat("'*/7 3-5,7-9 1-31 */2 1-5', ", 100), ", ")+"]}\n")},
 	{name: "many times", bad: true, change: add("notice.yaml", "schedule: {at: ["+strings.TrimSuffix(many(30_000, "2027-01-01T09:00:00.%09d+08:00, "), ", ")+"]}\n")},
 	{name: "a calendar of all years", bad: true, change: func(h *hostileProject) {
@@ -224,7 +224,7 @@ var attacks = []attack{
 			h.write(name, "\ufeff"+strings.ReplaceAll(strings.ReplaceAll(text, "URL", h.url), "\n", "\r\n"))
 		}
 	}},
-	{name: "lines that end with CR only", shown: true, bad: true, change: func(h *hostileProject) { h.write("notice.yaml", strings.ReplaceAll(attackNotice, "\n", "\r")) }},
+	{name: "lines that end with CR only", shown: true, change: func(h *hostileProject) { h.write("notice.yaml", strings.ReplaceAll(attackNotice, "\n", "\r")) }},
 	{name: "names like flags", bad: true, shown: true, change: func(h *hostileProject) {
 		for _, name := range []string{"--help", "--profile=production.yaml", "-v.yaml", "-", "@secret.yaml", "$(leave-mark).yaml", "`leave-mark`.yaml", "|leave-mark.yaml", "*.yaml"} {
 			h.write(name, "version: 1\n")
@@ -350,7 +350,8 @@ func attackSpecials() (all []attack) {
 			"outside": "OUTSIDE/secret" + filepath.Ext(place), "a device": "/dev/zero", "the environment": "/proc/self/environ", "a link to itself": filepath.Base(place),
 			"standard input": "/dev/stdin", "a folder": ".",
 		} {
-			all = append(all, attack{name: place + " leads to " + name, bad: true, shown: name == "the environment", change: func(h *hostileProject) {
+			campaign := place == "notice.yaml" && name == "a folder" // then there is none of that name
+			all = append(all, attack{name: place + " leads to " + name, bad: !campaign, shown: name == "the environment", change: func(h *hostileProject) {
 				h.link(place, strings.ReplaceAll(to, "OUTSIDE", h.outside))
 			}})
 		}

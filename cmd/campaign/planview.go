@@ -27,7 +27,7 @@ type planView struct {
 }
 
 func newPlanView(w io.Writer, f planFlags) *planView {
-	v := &planView{w: w, flags: f, lines: json.NewEncoder(w)}
+	v := &planView{w: w, flags: f, lines: json.NewEncoder(diagnostics.EscapeJSON(w))}
 	v.lines.SetEscapeHTML(false)
 	if f.format == "ndjson" {
 		_ = v.lines.Encode(map[string]any{"format": "campaign plan", "format_version": 1})

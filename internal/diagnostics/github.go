@@ -82,8 +82,8 @@ func annotation(d campaign.Diagnostic) string {
 			fmt.Fprintf(&b, ",endColumn=%d", d.EndCol-1) // GitHub's is inclusive
 		}
 	}
-	fmt.Fprintf(&b, ",title=%s::%s\n", property.Replace(d.Rule), data.Replace(sentence(d)))
-	return b.String()
+	fmt.Fprintf(&b, ",title=%s::%s", property.Replace(d.Rule), data.Replace(sentence(d)))
+	return Inert(b.String()) + "\n" // what no escape is for would colour the log
 }
 
 // What a workflow command's message and its properties escape (actions/toolkit,

@@ -67,6 +67,7 @@ func JUnit(w io.Writer, r Report) error {
 }
 
 func suite(file string, found []campaign.Diagnostic) junitSuite {
+	file = oneLine(file)
 	s := junitSuite{Name: file}
 	for _, d := range found {
 		c := junitCase{Name: d.Rule, Class: file}

@@ -212,6 +212,12 @@ func (p *Plan) collect(b *batcher, c *chunk) (bool, error) {
 			for _, d := range e.problems {
 				s.problem(d)
 			}
+			if s.invalid > mostBad {
+				if !s.gaveUp() { // the reader may have
+					s.problem(tooMany(p.recipientsFile()))
+				}
+				return false, nil
+			}
 		case e.skip != "":
 			if e.left.Reason == recipients.Duplicate && s.repeated == nil {
 				s.repeated = p.repeats(e)

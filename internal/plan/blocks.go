@@ -54,7 +54,7 @@ func (p *Plan) run(ctx context.Context, emit func(campaign.Block) bool) (stopped
 		return b.stopped, err
 	}
 	b.finish()
-	if !b.stopped {
+	if !b.stopped && !p.summary.gaveUp() {
 		p.judge()
 	}
 	return b.stopped, nil
@@ -69,6 +69,7 @@ func (p *Plan) rowsOf(ctx context.Context) (recipients.Rows, func() error, error
 		held := recipients.Hold(p.source, recipients.Options{TempDir: p.spec.TempDir})
 		source, done = held, held.Close
 	}
+	source = patient{source, p.spec.Campaign.Recipients.File}
 	if p.spec.Campaign.Recipients.Lookup == nil {
 		return source, done, nil
 	}
@@ -116,7 +117,7 @@ func (p *Plan) rows(ctx context.Context, b *batcher) (err error) {
 			p.summary.lists[i].Matched = found.Matched(i)
 		}
 	}
-	if b.stopped {
+	if b.stopped || p.summary.gaveUp() {
 		return nil
 	}
 	return call.judge(ctx)

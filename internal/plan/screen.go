@@ -208,7 +208,7 @@ func (s *screen) entries(ctx context.Context, l *list, do func(row int64, key []
 	kind := s.kinds[l.kind]
 	values := make([]string, len(s.table.columns))
 	var key []byte
-	for row, err := range l.source.Rows(ctx) {
+	for row, err := range (patient{l.source, l.File}).Rows(ctx) {
 		var d campaign.Diagnostic
 		if errors.As(err, &d) {
 			s.plan.summary.problem(d)

@@ -34,6 +34,9 @@ func (f failure) tell() (rule, message, hint string) {
 		return ruleTooLong, fmt.Sprintf("%s has %d characters, at most %v are allowed", f.name, utf8.RuneCountInString(text), f.rules["maxLength"]), ""
 	case "minItems":
 		return ruleEmpty, f.name + " is empty", "give at least one, or leave the key out"
+	case "maxItems":
+		have, _ := f.value.([]any)
+		return ruleTooLong, fmt.Sprintf("%s has %d entries, at most %v are allowed", f.name, len(have), f.rules["maxItems"]), ""
 	case "minProperties", "maxProperties":
 		if f.rules["maxProperties"] == json.Number("1") {
 			return ruleExactlyOne, fmt.Sprintf("%s needs exactly one of %s", f.name, strings.Join(f.keys(), ", ")), ""

@@ -155,6 +155,7 @@ func (l *loader) idleKeys(v val, known []string, why string) {
 
 func (l *loader) exclusions(v val) []campaign.Exclusion {
 	var out []campaign.Exclusion
+	l.distinct(v)
 	for _, item := range v.items() {
 		out = append(out, l.exclusion(item))
 	}

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -187,7 +188,8 @@ func (l *loader) distinct(v val) {
 		}
 		text := fmt.Sprint(item.v)
 		if seen[text] {
-			l.problem(item, ruleDuplicateItem, fmt.Sprintf("%s stands twice in %s", clip(text), name(v.at)), "remove one")
+			shown := cmp.Or(item.key("file").text(), text) // of a list of people its name
+			l.problem(item, ruleDuplicateItem, fmt.Sprintf("%s stands twice in %s", clip(shown), name(v.at)), "remove one")
 		}
 		seen[text] = true
 	}
