@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +18,8 @@ import (
 	"testing"
 	"time"
 	"unicode"
+
+	"campaign/internal/diagnostics"
 )
 
 // What a hostile project must not make the program say: the text of a file outside of
@@ -35,7 +41,8 @@ type hostileProject struct {
 	top     string // holds the project and what is outside of it
 	dir     string // the project
 	outside string // a folder of canaries
-	url     string // a listener that must get no connection
+	binary  string
+	url     string // leads to a listener that must get no connection
 }
 
 // attackFiles are a project that is valid, with everything that an attack may spoil.
@@ -69,7 +76,7 @@ groups:
 	"recipients/people.csv": "userid,orgid,name\nu-1,o-1,甲\nu-2,o-2,乙\n",
 	"recipients/out.csv":    "userid\nu-2\n",
 	"recipients/names.csv":  "userid,name2\nu-1,子\nu-2,丑\n",
-	"calendars/cn.yaml":     "version: 1\nname: c\nyears:\n  - {year: 2026, source: s, holidays: {元旦: 2026-01-01}}\n",
+	"calendars/cn.yaml":     "version: 1\nname: c\nyears:\n" + years(2020, 2120),
 }
 
 const attackNotice = `version: 1
@@ -97,11 +104,28 @@ content: {name: 通知, tag: 民生, signature: 发布, text: 请注意}
 recipients: {match: {title: 居民}}
 `
 
+// years are those of a calendar.
+func years(from, to int) string {
+	var b strings.Builder
+	for year := from; year < to; year++ {
+		fmt.Fprintf(&b, "  - {year: %d, source: s, holidays: {元旦: %d-01-01}}\n", year, year)
+	}
+	return b.String()
+}
+
+// much is the size of a file that is too big, in bytes.
+func much() int {
+	if testing.Short() {
+		return 16 << 20
+	}
+	return 100 << 20
+}
+
 // newHostile writes the good project and the canaries.
-func newHostile(t *testing.T, url string) *hostileProject {
+func newHostile(t *testing.T, binary, url string) *hostileProject {
 	t.Helper()
 	top := t.TempDir()
-	h := &hostileProject{t: t, top: top, dir: filepath.Join(top, "project"), outside: filepath.Join(top, "outside"), url: url}
+	h := &hostileProject{t: t, top: top, dir: filepath.Join(top, "project"), outside: filepath.Join(top, "outside"), binary: binary, url: url}
 	for name, text := range attackFiles {
 		h.write(name, strings.ReplaceAll(text, "URL", url))
 	}
@@ -168,46 +192,53 @@ func (h *hostileProject) fill(name, before, piece string, size int, after string
 	}
 }
 
-// attackCommands are what reads a merge request's files. The first two are run in any
-// case, all of them for what is shown or not with -short.
-var attackCommands = [][]string{
-	{"validate", "--format", "text"}, {"plan", "--format", "text", "--requests"},
-	{"validate", "--format", "github"}, {"validate", "--format", "json"}, {"validate", "--format", "oneline"}, {"validate", "--format", "sarif"},
-	{"validate", "--format", "junit"}, {"validate", "--format", "gitlab"},
-	{"plan", "--format", "json", "--requests"}, {"plan", "--format", "ndjson"}, {"plan", "--format", "curl"}, {"plan", "--format", "markdown"},
+// attackCommands are what reads a merge request's files, in every format.
+func attackCommands() [][]string {
+	all := [][]string{{"validate", "--format", "text"}, {"plan", "--format", "text", "--requests"}}
+	for _, format := range slices.Sorted(maps.Keys(diagnostics.Formats)) {
+		all = append(all, []string{"validate", "--format", format})
+	}
+	for _, format := range planFormats {
+		all = append(all, []string{"plan", "--format", format})
+	}
+	return append(all, []string{"plan", "--format", "json", "--requests"})
 }
 
-// TestUntrusted runs what a pipeline runs on merge requests over hostile projects.
+// TestUntrusted runs what a pipeline runs on merge requests over hostile projects: what
+// may take time or memory in a process of its own, the rest in this one.
 func TestUntrusted(t *testing.T) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	binary, err := exec.LookPath("campaign") // as TestMain put it on PATH
 	if err != nil {
 		t.Fatal(err)
 	}
-	var connections atomic.Int64
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			connections.Add(1)
-			c.Close()
-		}
-	}()
+	url, connections := nobody(t)
 	mark := filepath.Join(t.TempDir(), "mark")
-	bin := fakes(t, mark)
+	for _, set := range hostileEnv(fakes(t, mark), t.TempDir(), url) {
+		name, value, _ := strings.Cut(set, "=")
+		t.Setenv(name, value)
+	}
+	defer boundMemory(math.MaxInt64 / 4).free() // beside it no other bound holds: each is made for one command a process
+	good := newHostile(t, binary, url)
+	for _, args := range attackCommands() {
+		var errs bytes.Buffer
+		if code := run(append(slices.Clone(args), "--project", good.dir, good.dir), strings.NewReader(""), io.Discard, &errs); code != exitDone {
+			t.Fatalf("the project is not good before it is attacked: %v, exit code %d\n%s", args, code, &errs)
+		}
+	}
 	t.Run("attacks", func(t *testing.T) {
-		for _, a := range slices.Concat(attacks, attackReferences(), attackSpecials()) {
+		for _, a := range slices.Concat(heavyAttacks, attacks, attackReferences(), attackSpecials()) {
 			t.Run(a.name, func(t *testing.T) {
 				t.Parallel()
-				h := newHostile(t, "http://"+l.Addr().String())
+				h := newHostile(t, binary, url)
 				a.change(h)
-				commands := attackCommands
-				if testing.Short() && !a.shown {
-					commands = commands[:2]
-				}
-				for _, args := range commands {
-					h.command(bin, a.bad && args[0] == "validate", args)
+				for i, args := range attackCommands() {
+					bad := a.bad && args[0] == "validate"
+					switch {
+					case !a.heavy:
+						h.inside(bad, args)
+					case i < 2 || !testing.Short():
+						h.outsideOf(bad, args)
+					}
 				}
 				if _, err := os.Stat(filepath.Join(h.dir, ".campaign")); err == nil {
 					t.Error("state was written")
@@ -215,13 +246,40 @@ func TestUntrusted(t *testing.T) {
 			})
 		}
 	})
-	l.Close()
-	if n := connections.Load(); n > 0 {
+	if n := connections(); n > 0 {
 		t.Errorf("%d connections were opened", n)
 	}
 	if data, err := os.ReadFile(mark); err == nil {
 		t.Errorf("commands were run: %s", data)
 	}
+}
+
+// nobody listens where no connection must come, and counts those that do.
+func nobody(t *testing.T) (url string, connections func() int64) {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	var n atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			n.Add(1)
+			c.Close()
+		}
+	}()
+	return "http://" + l.Addr().String(), n.Load
+}
+
+// hostileEnv is the environment of a pipeline, with a secret in it.
+func hostileEnv(bin, home, url string) []string {
+	return []string{"PATH=" + bin, "HOME=" + home, "LANG=C.UTF-8", "CAMPAIGN_LOOPBACK_ONLY=1", "ATTACK_SECRET=" + canaryEnv,
+		"HTTP_PROXY=" + url, "HTTPS_PROXY=" + url, "CAMPAIGN_PROFILE=", "CAMPAIGN_DATA=", "GITHUB_STEP_SUMMARY="}
 }
 
 // fakes is a folder of programs that write down that they were run.
@@ -236,15 +294,28 @@ func fakes(t *testing.T, mark string) string {
 	return dir
 }
 
-// command runs campaign in the project and looks at what it says, and at what it takes.
-func (h *hostileProject) command(bin string, bad bool, args []string) {
+// inside runs campaign in this process. One that does not end is left behind.
+func (h *hostileProject) inside(bad bool, args []string) {
 	h.t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.Command("campaign", args...)
+	done := make(chan int, 1)
+	go func() {
+		done <- run(append(slices.Clone(args), "--project", h.dir, h.dir), strings.NewReader(""), &out, &errs)
+	}()
+	select {
+	case code := <-done:
+		h.judge(bad, args, code, out.String(), errs.String())
+	case <-time.After(patience):
+		h.t.Fatalf("%v did not end within %s", args, patience)
+	}
+}
+
+// outsideOf runs campaign in a process of its own, and looks at what it takes.
+func (h *hostileProject) outsideOf(bad bool, args []string) {
+	h.t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.Command(h.binary, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = h.dir, &out, &errs
-	home := filepath.Join(h.top, "home")
-	cmd.Env = []string{"PATH=" + bin, "HOME=" + home, "LANG=C.UTF-8", "CAMPAIGN_LOOPBACK_ONLY=1", "ATTACK_SECRET=" + canaryEnv,
-		"GIT_DIR=" + filepath.Join(h.dir, ".git"), "HTTP_PROXY=" + h.url, "HTTPS_PROXY=" + h.url, "TMPDIR=" + os.TempDir()}
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
@@ -266,12 +337,17 @@ func (h *hostileProject) command(bin string, bad bool, args []string) {
 	if peak > attackMemory {
 		h.t.Errorf("%v took %.0f MB", args, peak)
 	}
-	code := cmd.ProcessState.ExitCode()
+	h.judge(bad, args, cmd.ProcessState.ExitCode(), out.String(), errs.String())
+}
+
+// judge looks at the exit code and at what was said.
+func (h *hostileProject) judge(bad bool, args []string, code int, out, errs string) {
+	h.t.Helper()
 	if code < exitDone || code > exitUsage || bad && code == exitDone {
-		h.t.Errorf("%v: exit code %d\n%.2000s%.2000s", args, code, out.String(), errs.String())
+		h.t.Errorf("%v: exit code %d\n%.2000s%.2000s", args, code, out, errs)
 	}
-	h.inert(args, "stdout", out.String())
-	h.inert(args, "stderr", errs.String())
+	h.inert(args, "stdout", out)
+	h.inert(args, "stderr", errs)
 }
 
 // inert looks for canaries, and for what would move a terminal's cursor or turn its

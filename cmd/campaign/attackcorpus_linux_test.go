@@ -15,7 +15,7 @@ import (
 type attack struct {
 	name   string
 	bad    bool // validate must refuse it
-	shown  bool // every format is tried with -short too
+	heavy  bool // it may take time or memory, or wants its own folder
 	change func(h *hostileProject)
 }
 
@@ -43,7 +43,8 @@ func add(name, lines string) func(*hostileProject) {
 // escapes is what turns a terminal's or a reader's head.
 const escapes = "\x1b[31m\x1b]0;title\a\u202e\u2066\u200f\u0085\u009b2J\u2028"
 
-var attacks = []attack{
+// heavyAttacks are after time and memory.
+var heavyAttacks = heavy([]attack{
 	// What a file may hold.
 	{name: "aliases that expand", bad: true, change: func(h *hostileProject) {
 		var b strings.Builder
@@ -71,14 +72,14 @@ var attacks = []attack{
 	{name: "many near keys in one mapping", bad: true, change: func(h *hostileProject) {
 		h.write("notice.yaml", attackNotice+"schedule: {"+strings.TrimSuffix(many(60_000, "cron%d: 1, "), ", ")+"}\n")
 	}},
-	{name: "100 MB on one line", bad: true, change: func(h *hostileProject) {
-		h.fill("notice.yaml", "name: ", "x", 100<<20, "\n")
-		h.fill("content/body.html", "", "y", 100<<20, "")
+	{name: "much on one line", bad: true, change: func(h *hostileProject) {
+		h.fill("notice.yaml", "name: ", "x", much(), "\n")
+		h.fill("content/body.html", "", "y", much(), "")
 	}},
-	{name: "100 MB of targets", bad: true, change: func(h *hostileProject) { h.fill("targets.yaml", "", "# x\n", 100<<20, "") }},
-	{name: "100 MB of zeros", bad: true, change: func(h *hostileProject) {
+	{name: "much of targets", bad: true, change: func(h *hostileProject) { h.fill("targets.yaml", "", "# x\n", much(), "") }},
+	{name: "much of zeros", bad: true, change: func(h *hostileProject) {
 		for _, file := range []string{"notice.yaml", "content/body.html", "recipients/people.csv", "groups.media.lock.yaml"} {
-			if err := os.Truncate(filepath.Join(h.dir, file), 100<<20); err != nil {
+			if err := os.Truncate(filepath.Join(h.dir, file), int64(much())); err != nil {
 				h.t.Fatal(err)
 			}
 		}
@@ -95,10 +96,10 @@ var attacks = []attack{
 
 	// What lists may hold.
 	{name: "a quoted cell without an end", bad: true, change: func(h *hostileProject) {
-		h.fill("recipients/people.csv", "userid,orgid,name\nu-1,o-1,\"", "x\n", 64<<20, "")
+		h.fill("recipients/people.csv", "userid,orgid,name\nu-1,o-1,\"", "x\n", much(), "")
 	}},
-	{name: "an endless header", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "x,", 100<<20, "\n") }},
-	{name: "empty lines", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "\n", 100<<20, "") }},
+	{name: "an endless header", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "x,", much(), "\n") }},
+	{name: "empty lines", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "\n", much(), "") }},
 	{name: "every row wrong", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "userid,orgid,name\n", ",,\n", 8<<20, "") }},
 	{name: "every row wrong in its own way", bad: true, change: func(h *hostileProject) {
 		h.write("recipients/people.csv", "userid,orgid,name\n"+many(200_000, "u-%d,,\n"))
@@ -137,9 +138,6 @@ var attacks = []attack{
 	}},
 	{name: "a layout that grows", bad: true, change: inBody("{{ date \"" + strings.Repeat("Monday", 600_000) + "\" .occurrence }}")},
 	{name: "variables that are not there", bad: true, change: inBody(strings.Repeat("{{ .nobody }}", 300_000))},
-	{name: "environment in templates", bad: true, shown: true, change: inTitle(`'{{ .ATTACK_SECRET }}{{ env "ATTACK_SECRET" }}{{ getenv "ATTACK_SECRET" }}$ATTACK_SECRET ${ATTACK_SECRET}'`)},
-	{name: "environment in text", shown: true, change: inTitle(`'$ATTACK_SECRET ${ATTACK_SECRET} $(leave-mark) %ATTACK_SECRET%'`)},
-	{name: "a file in templates", bad: true, change: inTitle(`'{{ readFile "../outside/secret.txt" }}{{ include "../outside/secret.txt" }}'`)},
 	{name: "a schedule that never comes", bad: true, change: add("notice.yaml", "schedule: {cron: '0 0 30 2 *'}\n")},
 	{name: "a schedule that hardly comes", change: add("notice.yaml", "schedule: {cron: '0 0 29 2 1', starts: 1970-01-01, ends: 9999-12-31, calendar: {file: calendars/cn.yaml, on: holidays}}\n")},
 	{name: "a schedule of every second", bad: true, change: add("notice.yaml", "schedule: {cron: '@every 1s'}\n")},
@@ -152,12 +150,26 @@ var attacks = []attack{
 	}},
 	{name: "many stages", bad: true, change: add("notice.yaml", "  stages: ["+strings.TrimSuffix(many(30_000, "{upto: 1%05d, then: 1h}, "), ", ")+"]\n")},
 	{name: "a zone that is a path", bad: true, change: add("notice.yaml", "schedule: {cron: '0 9 * * *', timezone: ../../../../../../etc/passwd}\n")},
+})
 
+// heavy marks attacks as such.
+func heavy(all []attack) []attack {
+	for i := range all {
+		all[i].heavy = true
+	}
+	return all
+}
+
+// attacks are after secrets, the network, commands, and whoever reads the output.
+var attacks = []attack{
 	// What could be resolved, run or reached.
-	{name: "commands for secrets", shown: true, change: func(h *hostileProject) {
+	{name: "environment in templates", bad: true, change: inTitle(`'{{ .ATTACK_SECRET }}{{ env "ATTACK_SECRET" }}{{ getenv "ATTACK_SECRET" }}$ATTACK_SECRET ${ATTACK_SECRET}'`)},
+	{name: "environment in text", change: inTitle(`'$ATTACK_SECRET ${ATTACK_SECRET} $(leave-mark) %ATTACK_SECRET%'`)},
+	{name: "a file in templates", bad: true, change: inTitle(`'{{ readFile "../outside/secret.txt" }}{{ include "../outside/secret.txt" }}'`)},
+	{name: "commands for secrets", change: func(h *hostileProject) {
 		h.edit("targets.yaml", "token: {env: ATTACK_SECRET}", "token: {command: [leave-mark, x]}")
 	}},
-	{name: "a secret in /etc", shown: true, change: func(h *hostileProject) {
+	{name: "a secret in /etc", change: func(h *hostileProject) {
 		h.edit("targets.yaml", "token: {env: ATTACK_SECRET}", "token: {file: /etc/passwd}")
 		h.edit("targets.yaml", "connect_no: {env: ATTACK_SECRET}", "connect_no: {file: ../outside/secret.txt}")
 	}},
@@ -165,57 +177,57 @@ var attacks = []attack{
 		h.fifo("pipe")
 		h.edit("targets.yaml", "token: {env: ATTACK_SECRET}", "token: {file: pipe}")
 	}},
-	{name: "tokens, proxies, headers and webhooks", shown: true, change: func(h *hostileProject) {
+	{name: "tokens, proxies, headers and webhooks", change: func(h *hostileProject) {
 		h.edit("targets.yaml", "token: {env: ATTACK_SECRET}", "token: {oauth2: {token_url: "+h.url+", client_id: a, client_secret: {env: ATTACK_SECRET}}}\n    proxy: "+h.url+"\n    headers: {x-a: {env: ATTACK_SECRET}}")
 		add("targets.yaml", "notify: [{name: a, url: {env: ATTACK_SECRET}, body: '{\"a\": {{json .Text}}}'}, {name: b, url: {file: /etc/passwd}}]\n")(h)
 	}},
-	{name: "keys of other tools", bad: true, shown: true, change: func(h *hostileProject) {
+	{name: "keys of other tools", bad: true, change: func(h *hostileProject) {
 		add("notice.yaml", "include: ../outside/secret.yaml\nextends: URL/x.yaml\nsecret: !!env ATTACK_SECRET\nfile: !include ../outside/secret.yaml\n$ref: URL/schema.json\n")(h)
 	}},
 	{name: "a schema elsewhere", change: func(h *hostileProject) {
 		h.write("notice.yaml", "# yaml-language-server: $schema="+h.url+"/x.json\n"+attackNotice)
 		h.write("schema/campaign.schema.json", `{"$ref": "`+h.url+`/x.json"}`)
 	}},
-	{name: "git that runs commands", shown: true, change: func(h *hostileProject) {
+	{name: "git that runs commands", change: func(h *hostileProject) {
 		h.write(".git/config", "[core]\n\tfsmonitor = leave-mark\n\tsshCommand = leave-mark\n\thooksPath = hooks\n[diff]\n\texternal = leave-mark\n[filter \"x\"]\n\tclean = leave-mark\n\tsmudge = leave-mark\n")
 		h.write(".git/HEAD", "ref: refs/heads/../../../outside/secret.txt\n")
 		h.write(".gitattributes", "* filter=x diff=x\n")
 		h.write("hooks/post-checkout", "#!/bin/sh\nleave-mark\n")
 	}},
-	{name: "git elsewhere", shown: true, change: func(h *hostileProject) { h.write(".git", "gitdir: ../outside\n") }},
+	{name: "git elsewhere", change: func(h *hostileProject) { h.write(".git", "gitdir: ../outside\n") }},
 
 	// What is shown.
-	{name: "escapes in texts", shown: true, change: func(h *hostileProject) {
+	{name: "escapes in texts", change: func(h *hostileProject) {
 		inTitle(`"{{ .name }} \e[31m\e]0;t\a\u202e\u2066\u0085\u009b2J\u2028 \r\n::error::x"`)(h)
 		h.write("content/body.html", "<p>"+escapes+"</p>\r\n::set-output name=x::y\n")
 		h.write("recipients/people.csv", "userid,orgid,name\nu"+escapes+",o-1,甲"+escapes+"\n")
 	}},
-	{name: "escapes in keys and values", bad: true, shown: true, change: add("notice.yaml", `"k\e[31m\u202e\r\n::error::x": "v\e]0;t\a"`+"\nlabels: {\"a\\e[0m\": \"b\\u202e\"}\nschedule: {cron: \"\\e[31m\\u202e\\r\\n::error::\"}\n")},
-	{name: "escapes in names", bad: true, shown: true, change: func(h *hostileProject) {
+	{name: "escapes in keys and values", bad: true, change: add("notice.yaml", `"k\e[31m\u202e\r\n::error::x": "v\e]0;t\a"`+"\nlabels: {\"a\\e[0m\": \"b\\u202e\"}\nschedule: {cron: \"\\e[31m\\u202e\\r\\n::error::\"}\n")},
+	{name: "escapes in names", bad: true, change: func(h *hostileProject) {
 		h.edit("notice.yaml", "target: gov", `target: "g\e[31m\u202e\nx"`)
 		h.edit("push.yaml", "target: media", `target: "m\e[31m\u202e\nx"`)
 		h.edit("targets.yaml", "  gov:", `  "gov\e[31m\u202e\nx":`)
 	}},
-	{name: "escapes in names of files", bad: true, shown: true, change: func(h *hostileProject) {
+	{name: "escapes in names of files", bad: true, change: func(h *hostileProject) {
 		h.write("x"+escapes+"\n::error::y.yaml", "version: 1\n")
 		h.write("\u202elmay.yaml", "name: [\n")
 		h.edit("notice.yaml", "content/body.html", `"content/\e[31m\u202e\nx.html"`)
 	}},
-	{name: "escapes in headers and sheets", bad: true, shown: true, change: func(h *hostileProject) {
+	{name: "escapes in headers and sheets", bad: true, change: func(h *hostileProject) {
 		h.write("recipients/people.csv", "userid,orgid,na"+escapes+"me\nu-1,o-1,x\n")
 		h.edit("notice.yaml", "exclude:", `columns: {x: "a\e[31m\u202e\nb"}`+"\n  exclude:")
 	}},
-	{name: "escapes in raw bytes", bad: true, shown: true, change: add("notice.yaml", "description: "+escapes+"\n")},
-	{name: "bytes that are no text", bad: true, shown: true, change: func(h *hostileProject) {
+	{name: "escapes in raw bytes", bad: true, change: add("notice.yaml", "description: "+escapes+"\n")},
+	{name: "bytes that are no text", bad: true, change: func(h *hostileProject) {
 		add("notice.yaml", "description: \xff\xfe\xc3\x28\n")(h)
 		h.write("content/body.html", "\x80\x81")
 		h.write("recipients/people.csv", "userid,orgid,name\n\xff\xfe\xfd,o,\x80\n")
 	}},
-	{name: "UTF-16", bad: true, shown: true, change: func(h *hostileProject) {
+	{name: "UTF-16", bad: true, change: func(h *hostileProject) {
 		h.write("notice.yaml", "\xff\xfev\x00e\x00r\x00s\x00i\x00o\x00n\x00:\x00 \x001\x00")
 		h.write("content/body.html", "\xfe\xff\x00<\x00p\x00>")
 	}},
-	{name: "zeros", bad: true, shown: true, change: func(h *hostileProject) {
+	{name: "zeros", bad: true, change: func(h *hostileProject) {
 		add("notice.yaml", "a\x00b: c\x00d\n")(h)
 		h.write("content/body.html", "a\x00b")
 	}},
@@ -224,8 +236,8 @@ var attacks = []attack{
 			h.write(name, "\ufeff"+strings.ReplaceAll(strings.ReplaceAll(text, "URL", h.url), "\n", "\r\n"))
 		}
 	}},
-	{name: "lines that end with CR only", shown: true, change: func(h *hostileProject) { h.write("notice.yaml", strings.ReplaceAll(attackNotice, "\n", "\r")) }},
-	{name: "names like flags", bad: true, shown: true, change: func(h *hostileProject) {
+	{name: "lines that end with CR only", change: func(h *hostileProject) { h.write("notice.yaml", strings.ReplaceAll(attackNotice, "\n", "\r")) }},
+	{name: "names like flags", bad: true, heavy: true, change: func(h *hostileProject) {
 		for _, name := range []string{"--help", "--profile=production.yaml", "-v.yaml", "-", "@secret.yaml", "$(leave-mark).yaml", "`leave-mark`.yaml", "|leave-mark.yaml", "*.yaml"} {
 			h.write(name, "version: 1\n")
 		}
@@ -254,7 +266,7 @@ func packed(h *hostileProject, name string) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	fmt.Fprint(z, "userid,orgid,name\n")
-	inflate(h, z, "u-1,o-1,x\n")
+	inflate(h, z, "u-1,o-1,"+strings.Repeat("x", 1000)+"\n")
 	if err := z.Close(); err != nil {
 		h.t.Fatal(err)
 	}
@@ -327,12 +339,12 @@ func attackReferences() (all []attack) {
 			"parent": "../outside/SECRET", "absolute": "OUTSIDE/SECRET", "home": "~/SECRET", "hidden": ".git/SECRET", "windows": `..\outside\SECRET`,
 			"drive": "C:/SECRET", "address": "URL/SECRET", "folder": "content", "environment": "$HOME/SECRET", "back": "content/../../outside/SECRET",
 		} {
-			all = append(all, attack{name: r.name + " by " + how, bad: true, shown: how == "parent", change: func(h *hostileProject) {
+			all = append(all, attack{name: r.name + " by " + how, bad: true, change: func(h *hostileProject) {
 				ref := strings.NewReplacer("SECRET", r.secret, "OUTSIDE", h.outside, "URL", h.url).Replace(target)
 				h.edit(r.file, r.from, fmt.Sprintf(r.to, "'"+ref+"'"))
 			}})
 		}
-		all = append(all, attack{name: r.name + " by link", bad: true, shown: true, change: func(h *hostileProject) {
+		all = append(all, attack{name: r.name + " by link", bad: true, change: func(h *hostileProject) {
 			h.edit(r.file, r.from, fmt.Sprintf(r.to, "content/"+r.secret))
 			h.link("content/"+r.secret, "../../outside/"+r.secret)
 		}})
@@ -351,7 +363,7 @@ func attackSpecials() (all []attack) {
 			"standard input": "/dev/stdin", "a folder": ".",
 		} {
 			campaign := place == "notice.yaml" && name == "a folder" // then there is none of that name
-			all = append(all, attack{name: place + " leads to " + name, bad: !campaign, shown: name == "the environment", change: func(h *hostileProject) {
+			all = append(all, attack{name: place + " leads to " + name, bad: !campaign, change: func(h *hostileProject) {
 				h.link(place, strings.ReplaceAll(to, "OUTSIDE", h.outside))
 			}})
 		}

@@ -174,7 +174,7 @@ var Rules = []Rule{
 	{"bad-quote", lists, "A quote stands inside a cell, or text behind a closing one.", ""},
 	{"quote-not-closed", lists, "A quoted cell does not end.", ""},
 	{"line-too-long", lists, "A line is longer than is read.", needsBytes},
-	{"too-many-problems", lists, "More than a million rows of a list are wrong: the rest of it is not read.", needsBytes},
+	{"too-many-problems", lists, "More than a hundred thousand rows of a list are wrong: the rest of it is not read.", needsBytes},
 	{"row-too-short", lists, "A row has fewer cells than the header.", ""},
 	{"row-too-long", lists, "A row has more cells than the header.", ""},
 	{"other-separator", lists, "Cells seem to be separated by another character.", ""},

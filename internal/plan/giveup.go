@@ -12,7 +12,7 @@ import (
 
 // mostBad is how many rows of a list may be wrong before the rest is not looked at: the
 // file is not what somebody thinks it is, and may be as long as somebody wants.
-var mostBad int64 = 1_000_000
+var mostBad int64 = 100_000
 
 const ruleTooManyProblems = "too-many-problems"
 

@@ -25,7 +25,7 @@ func (p *Plan) prepareLookup(ctx context.Context, list recipients.Source, header
 	if campaign.HasErrors(ds) {
 		return nil, ds, nil
 	}
-	p.join = recipients.Join{Directory: directory, ListFile: p.recipientsFile(), DirectoryFile: l.File,
+	p.join = recipients.Join{Directory: patient{directory, l.File}, ListFile: p.recipientsFile(), DirectoryFile: l.File,
 		Name: l.Key, Width: len(header), Optional: l.Skip}
 	here := l.Key
 	if h, ok := p.spec.Campaign.Recipients.Columns[l.Key]; ok {
