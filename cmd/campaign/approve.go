@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -241,26 +240,12 @@ func (a *app) writeApproval(p *project, name string, approval campaign.Approval)
 		return fail(exitProblems, "%s was not approved: correct its approvals first, or remove them", name)
 	}
 	file := spec.ApprovalsFile(name)
-	data := spec.MarshalApprovals(name, p.schemaFor(file, "approval"), contract.Add(all, approval))
+	data := spec.MarshalApprovals(name, p.modeline(file, "approval"), contract.Add(all, approval))
 	if err := p.replaceCommitted(file, data); err != nil {
 		return fail(exitState, "%s was not approved: %w", name, err)
 	}
 	fmt.Fprintf(a.stdout, "wrote %s\n", filepath.Join(p.dir, filepath.FromSlash(file)))
 	return nil
-}
-
-// schemaFor is where an editor finds a schema, relative to a file: in the project's
-// schema folder, or in the one beside the project. Empty: in neither.
-func (p *project) schemaFor(file, name string) string {
-	up := strings.Repeat("../", strings.Count(file, "/"))
-	name += ".schema.json"
-	if _, err := fs.Stat(p.files, path.Join("schema", name)); err == nil {
-		return up + "schema/" + name
-	}
-	if _, err := os.Stat(filepath.Join(filepath.Dir(p.dir), "schema", name)); err == nil {
-		return up + "../schema/" + name
-	}
-	return ""
 }
 
 // replaceCommitted writes a file that is to be committed, and nothing outside the

@@ -58,7 +58,10 @@ func writeEverything(t *testing.T, dir, upstream string) {
 	if err := os.WriteFile(targets, addresses.ReplaceAll(data, []byte("base_url: "+upstream)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range append(calls, []string{"groups", "--target", "media", "--lock"}) {
+	calls = append(calls, []string{"groups", "--target", "media", "--lock"})
+	plan := filepath.Join(t.TempDir(), "plan.json")
+	calls = append(calls, []string{"plan", filepath.Join(dir, "app-notification.yaml"), "--out", plan}, []string{"approve", plan, "--yes"})
+	for _, args := range calls {
 		if code, out, errs := command(t, append(args, "--project", dir)...); code != exitDone {
 			t.Fatalf("%v: exit code %d\n%s%s", args, code, out, errs)
 		}
@@ -76,7 +79,7 @@ func TestModelines(t *testing.T) {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
 	writeEverything(t, dir, s.URL())
-	if n := hasModelines(t, dir); n != 6 {
+	if n := hasModelines(t, dir); n != 7 {
 		t.Errorf("%d files were written", n)
 	}
 
@@ -90,7 +93,7 @@ func TestModelines(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeEverything(t, dir, s.URL())
-	if n := hasModelines(t, dir); n < 11 {
+	if n := hasModelines(t, dir); n < 12 {
 		t.Errorf("%d files are there", n)
 	}
 	hasModelines(t, filepath.Join(dir, "calendars"))

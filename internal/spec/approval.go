@@ -106,16 +106,14 @@ func (d *Document) bound(all []campaign.Approval) {
 }
 
 // MarshalApprovals writes an approvals file: the same approvals give the same bytes.
-// schema is where an editor finds the schema, relative to the file; empty: nowhere.
-func MarshalApprovals(name, schema string, all []campaign.Approval) []byte {
+// modeline is the line that names the schema for editors; empty: none.
+func MarshalApprovals(name, modeline string, all []campaign.Approval) []byte {
 	sorted := slices.Clone(all)
 	slices.SortStableFunc(sorted, func(a, b campaign.Approval) int {
 		return cmp.Or(cmp.Compare(a.Profile, b.Profile), cmp.Compare(a.Occurrence, b.Occurrence))
 	})
 	var b bytes.Buffer
-	if schema != "" {
-		fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\n", schema)
-	}
+	b.WriteString(modeline)
 	fmt.Fprintf(&b, "# Written by campaign approve, to be committed by who approved.\nversion: 1\ncampaign: %s\napprovals:", yamlText(name))
 	if len(sorted) == 0 {
 		b.WriteString(" []")

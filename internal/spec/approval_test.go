@@ -30,7 +30,7 @@ func TestApprovalsAreReadAsWritten(t *testing.T) {
 	all := []campaign.Approval{approved("test", "once"), approved("production", "spring: 1"), approved("production", "")}
 	all[1].Files, all[1].Note = nil, ""
 	file := ApprovalsFile("notice")
-	data := MarshalApprovals("notice", "../schema/approval.schema.json", all)
+	data := MarshalApprovals("notice", "# yaml-language-server: $schema=../schema/approval.schema.json\n", all)
 	got, doc, diags := LoadApprovals(fstest.MapFS{file: {Data: data}}, file)
 	noDiagnostics(t, diags)
 	want := []campaign.Approval{all[2], all[1], all[0]}
@@ -47,7 +47,7 @@ func TestApprovalsAreReadAsWritten(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if again := MarshalApprovals("notice", "../schema/approval.schema.json", got); string(again) != string(data) {
+	if again := MarshalApprovals("notice", "# yaml-language-server: $schema=../schema/approval.schema.json\n", got); string(again) != string(data) {
 		t.Errorf("the same approvals are written in another way:\n%s", again)
 	}
 	if none := MarshalApprovals("notice", "", nil); strings.Contains(string(none), "$schema") {
