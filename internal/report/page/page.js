@@ -1,5 +1,5 @@
 "use strict";
-const plain = text => text.replace(/,(?=\d{3})/g, ""); // 1,000 is a number
+const plain = text => text.replace(/,(?=\d)/g, ""); // 1,000 is a number
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const body = table.tBodies[0], rows = [...body.rows];
   const tools = document.createElement("div"), label = document.createElement("label");
