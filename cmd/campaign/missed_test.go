@@ -134,8 +134,12 @@ func TestWebhookTrust(t *testing.T) {
 		}
 		return fmt.Sprint(err)
 	}
-	s.warnWebhooks(t.Context())
+	s.warnWebhooks(t.Context(), []*todo{{}})
+	s.warnWebhooks(t.Context(), nil) // nothing is sent
 	s.tellWebhooks(t.Context(), campaign.Notice{Event: campaign.NoticeMissed})
+	if strings.Count(out.String(), "will not be told") != 1 {
+		t.Errorf("%q", out)
+	}
 	for _, want := range []string{"the webhook ops will not be told: nobody has trusted it on this machine", "the webhook ops was not told: nobody has trusted it on this machine"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q does not say %q", out, want)

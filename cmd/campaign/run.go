@@ -181,9 +181,7 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		}
 		work = append(work, t)
 	}
-	if len(work) > 0 {
-		s.warnWebhooks(ctx)
-	}
+	s.warnWebhooks(ctx, work)
 	if err := s.confirm(ctx, work); err != nil {
 		return err
 	}

@@ -67,10 +67,10 @@ func (s *sender) guardWebhook(hook campaign.Webhook, address *url.URL) error {
 	return fmt.Errorf("its host or the source of its address has changed since it was trusted: look at it with `campaign targets` and record that with `campaign targets trust --webhook %s`", hook.Name)
 }
 
-// warnWebhooks says before a run which webhooks will not be told of it because nobody
+// warnWebhooks says before work which webhooks will not be told of it because nobody
 // trusted them: afterwards it is too late. It keeps nothing from being sent.
-func (s *sender) warnWebhooks(ctx context.Context) {
-	if s.loopbackHooks() {
+func (s *sender) warnWebhooks(ctx context.Context, work []*todo) {
+	if len(work) == 0 || s.loopbackHooks() {
 		return
 	}
 	for _, hook := range s.decl.Notify {
