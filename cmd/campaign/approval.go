@@ -46,7 +46,7 @@ func (p *project) wanted(ctx context.Context, j *job, s plan.Summary, digest str
 	now, err := p.contractOf(ctx, j, s, digest)
 	w := contract.Wanted{Plan: now, MaxChange: j.campaign.Recipients.Audience.MaxChange}
 	switch {
-	case j.spec.To != nil:
+	case j.spec.To != nil || j.spec.Chosen != nil:
 		w.Scope = contract.Few
 	case now.Schedule != "" && now.Occurrence == campaign.Once:
 		w.Scope = contract.Recurring

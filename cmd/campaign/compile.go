@@ -40,6 +40,7 @@ type job struct {
 type occasion struct {
 	occurrence campaign.Occurrence
 	to         []string         // a trial to these only
+	chosen     *plan.Chosen     // a follow-up for these only
 	endpoint   string           // sends here instead of the account's own address (the sandbox)
 	groups     []campaign.Group // the upstream's groups as they are now; nil: those of the lock file
 	contents   bool             // deliveries say what they say: it is to be sent
@@ -88,7 +89,7 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 		Project: p.decl.ID, Profile: p.profile.Name,
 		Campaign: c, Account: j.declared, Layout: j.target.Layout(),
 		Occurrence: o.occurrence, Zone: zone,
-		Groups: j.groups, To: o.to, Columns: o.columns, Contents: o.contents,
+		Groups: j.groups, To: o.to, Chosen: o.chosen, Columns: o.columns, Contents: o.contents,
 		Open: func(name string, sheet campaign.Sheet) (recipients.Source, error) {
 			return recipients.Open(p.files, name, sheet)
 		},

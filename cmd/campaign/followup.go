@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"campaign/internal/campaign"
 	"campaign/internal/ledger"
 	"campaign/internal/ledger/sqlite"
+	"campaign/internal/plan"
 	"campaign/internal/report"
 )
 
@@ -73,23 +73,24 @@ func (s *sender) follow(ctx context.Context, o occasion, files []string) (occasi
 	if err != nil {
 		return o, err
 	}
-	if len(ids) == 0 {
+	if ids.Len() == 0 {
 		return o, fail(exitUsage, "nothing was sent: nobody of run %s is %s", run.ID, chosen)
 	}
-	o.to = ids
+	keepAlso(ids.Size())
+	o.chosen = ids
 	if s.flags.occurrence == "" {
 		o.occurrence.Label = "follow-up-" + run.ID + "-" + strings.Join(chosen, "-")
 	}
-	fmt.Fprintf(s.stderr, "%sa follow-up of run %s (%s): %s, %s\n", s.tag(), run.ID, run.Campaign, count(int64(len(ids)), "recipient"), chosen)
+	fmt.Fprintf(s.stderr, "%sa follow-up of run %s (%s): %s, %s\n", s.tag(), run.ID, run.Campaign, count(ids.Len(), "recipient"), chosen)
 	if slices.Contains(chosen, "unknown") {
 		fmt.Fprintf(s.stderr, "%sthose that are unknown may have got the first message: they may get a second one now\n", s.tag())
 	}
 	return o, nil
 }
 
-// chosenOf gives the ids of the chosen recipients, sorted. The earlier run must owe
+// chosenOf gives the ids of the chosen recipients, sealed. The earlier run must owe
 // nobody anything any more: what it would still send, the follow-up would send twice.
-func (s *sender) chosenOf(ctx context.Context, led *sqlite.Reader, run campaign.Run, chosen report.Selection) ([]string, error) {
+func (s *sender) chosenOf(ctx context.Context, led *sqlite.Reader, run campaign.Run, chosen report.Selection) (*plan.Chosen, error) {
 	switch holder, err := led.Held(ctx, run.ID); {
 	case err != nil:
 		return nil, stateError(err)
@@ -103,15 +104,18 @@ func (s *sender) chosenOf(ctx context.Context, led *sqlite.Reader, run campaign.
 		return nil, err
 	}
 	facts.Exchanges = nil // of no use here
-	all, ids := map[string]int64{}, map[string]bool{}
-	var twice error
-	r, err := report.List(run, facts, led.Results(ctx, run.ID), everybody, func(who campaign.Recipient) error {
-		all[who.ID()]++
+	defer boundMemory(memoryOfPlan + memoryOfChosen*(run.Totals.Recipients-run.Totals.Skipped)).free()
+	ids := &plan.Chosen{}
+	r, err := report.List(run, facts, led.Results(ctx, run.ID), chosen, func(who campaign.Recipient) error {
+		ids.Add(who.ID())
 		return nil
 	})
+	ids.Seal()
+	var twice error
 	if err == nil {
-		_, err = report.List(run, facts, led.Results(ctx, run.ID), chosen, func(who campaign.Recipient) error {
-			if ids[who.ID()] = true; all[who.ID()] > 1 {
+		tally := ids.Tally()
+		_, err = report.List(run, facts, led.Results(ctx, run.ID), everybody, func(who campaign.Recipient) error {
+			if tally.Take(who.ID()) {
 				twice = fail(exitGuard, "row %d of run %s: its id stands in several rows, so that a follow-up by id could reach others: take `campaign report %s --format recipients --outcome %s` and name that file in a campaign of its own",
 					who.Row, run.ID, run.ID, chosen)
 			}
@@ -128,7 +132,7 @@ func (s *sender) chosenOf(ctx context.Context, led *sqlite.Reader, run campaign.
 	case run.State == campaign.Open && facts.Resend && r.HasUnknown() && slices.Contains(chosen, "unknown"):
 		return nil, fail(exitGuard, "run %s may send what is unknown once more by itself (unknown: resend): `campaign cancel %s --reason TEXT` ends it; then follow it up", run.ID, run.ID)
 	}
-	return slices.Sorted(maps.Keys(ids)), nil
+	return ids, nil
 }
 
 // everybody was to be sent to.
@@ -152,6 +156,7 @@ func (s *sender) linkFollowUp(ctx context.Context, run campaign.Run) error {
 	if err := s.noteOnce(ctx, run, campaign.NoteFollows, f.noteText(earlier.ID, chosen)); err != nil {
 		return err
 	}
+	defer boundMemory(memoryOfPlan).free()
 	facts, err := s.facts(ctx, s.ledger, earlier)
 	if err != nil {
 		return err

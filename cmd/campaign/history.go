@@ -142,6 +142,7 @@ func (a *app) printRecipients(w io.Writer, want asked, run campaign.Run, facts r
 		return reportError(err)
 	}
 	fmt.Fprintf(a.stderr, "%s of run %s: %s\n", count(n.Recipients, "recipient"), run.ID, chosen)
+	fmt.Fprintf(a.stderr, "its columns are %s: a campaign that names it needs no columns for them\n", diagnostics.Inert(strings.Join(run.Columns, ", ")))
 	if n.Marked > 0 {
 		fmt.Fprintf(a.stderr, "%s would be a formula in a spreadsheet and got an apostrophe before it: take that away before the file is used\n", count(n.Marked, "cell"))
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	memoryOfPlan     = 32 << 20
 	memoryOfWorkbook = 96 << 20 // its texts
+	memoryOfChosen   = 24       // for each recipient whom a follow-up is for, while they are looked for
 )
 
 // garbageOfPlan is how much garbage there may be, in percent of what is kept. Planning
@@ -59,6 +60,17 @@ func keepBeside() {
 	bounds.Lock()
 	defer bounds.Unlock()
 	bounds.beside = 2 * int64(live[0].Value.Uint64())
+	if len(bounds.all) > 0 {
+		setBound()
+	}
+}
+
+// keepAlso makes room beside every bound for something that is kept until the process
+// ends, and leaves no garbage.
+func keepAlso(size int64) {
+	bounds.Lock()
+	defer bounds.Unlock()
+	bounds.beside += size
 	if len(bounds.all) > 0 {
 		setBound()
 	}

@@ -25,20 +25,27 @@ const noticeTimeout = 10 * time.Second
 // maxNoticeAnswer is how much of a webhook's answer is read, in bytes.
 const maxNoticeAnswer = 64 << 10
 
-// notifyEnded tells the project's webhooks, all at once, how an invocation of a run
-// ended. What goes wrong is said and changes nothing.
+// notifyEnded tells the project's webhooks how an invocation of a run ended.
 func (s *sender) notifyEnded(run campaign.Run, r report.Report, code int) {
 	n := campaign.Notice{
 		Event: campaign.NoticeEnded, At: r.Generated, Project: run.Project, Profile: run.Profile, Campaign: run.Campaign,
 		Occurrence: run.Occurrence.Label, Run: run.ID, State: string(r.State), ExitCode: code,
 		Text: run.Campaign + ": " + report.Verdict(r), Recipients: r.Recipients, Requests: r.Requests,
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), noticeTimeout) // also after an interruption
+	s.tellWebhooks(context.Background(), n) // also after an interruption
+}
+
+// tellWebhooks posts a notice to the webhooks that want its event, all at once. What
+// goes wrong is said and changes nothing.
+func (s *sender) tellWebhooks(ctx context.Context, n campaign.Notice) {
+	ctx, cancel := context.WithTimeout(ctx, noticeTimeout)
 	defer cancel()
 	failed := make([]error, len(s.decl.Notify))
 	var all sync.WaitGroup
 	for i, hook := range s.decl.Notify {
-		all.Go(func() { failed[i] = s.notify(ctx, hook, n) })
+		if hook.Wants(n.Event) {
+			all.Go(func() { failed[i] = s.notify(ctx, hook, n) })
+		}
 	}
 	all.Wait()
 	for i, err := range failed {
@@ -58,20 +65,35 @@ func (s *sender) notify(ctx context.Context, hook campaign.Webhook, n campaign.N
 	if err != nil {
 		return err
 	}
-	wire, err := runner.NewWire(runner.WireOptions{MaxConns: 1, LoopbackOnly: s.standIn != nil || loopbackOnly(), UserAgent: "campaign/" + version()})
+	wire, err := runner.NewWire(runner.WireOptions{MaxConns: 1, LoopbackOnly: s.loopbackHooks(), UserAgent: "campaign/" + version()})
 	if err != nil {
 		return err
 	}
 	defer wire.Close()
-	secret, err := (targets.Resolver{Dir: s.dir}).Resolve(ctx, hook.URL)
+	address, err := s.hookAddress(ctx, hook)
 	if err != nil {
 		return err
 	}
-	address, err := url.Parse(secret.Reveal())
-	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" {
-		return errors.New("its address is no http(s) URL")
+	if err := s.guardWebhook(hook, address); err != nil {
+		return err
 	}
 	return post(ctx, wire.RoundTripper(), address.String(), body)
+}
+
+// loopbackHooks reports whether webhooks on this machine alone are told.
+func (s *sender) loopbackHooks() bool { return s.standIn != nil || loopbackOnly() }
+
+// hookAddress resolves the address of a webhook, which no error shows.
+func (p *project) hookAddress(ctx context.Context, hook campaign.Webhook) (*url.URL, error) {
+	secret, err := (targets.Resolver{Dir: p.dir}).Resolve(ctx, hook.URL)
+	if err != nil {
+		return nil, err
+	}
+	address, err := url.Parse(secret.Reveal())
+	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" {
+		return nil, errors.New("its address is no http(s) URL")
+	}
+	return address, nil
 }
 
 // post sends one body and reads whether it was taken. No redirect is followed.

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,13 +19,16 @@ import (
 // robot is a webhook on this machine: what it was told, and what it answers.
 func robot(t *testing.T, status int, answer string) (address string, told func() []string) {
 	t.Helper()
+	var mu sync.Mutex
 	var bodies []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
+		mu.Lock()
 		bodies = append(bodies, r.Method+" "+r.Header.Get("Content-Type")+" "+string(body))
+		mu.Unlock()
 		if status/100 == 3 {
 			w.Header().Set("Location", "/elsewhere")
 		}
@@ -31,7 +36,11 @@ func robot(t *testing.T, status int, answer string) (address string, told func()
 		_, _ = io.WriteString(w, answer)
 	}))
 	t.Cleanup(server.Close)
-	return server.URL + "/send?key=hunter2", func() []string { return bodies }
+	return server.URL + "/send?key=hunter2", func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(bodies)
+	}
 }
 
 func notifier(t *testing.T, hooks ...campaign.Webhook) (*sender, *strings.Builder) {
@@ -56,19 +65,22 @@ func TestNotify(t *testing.T) {
 		s, out := notifier(t, campaign.Webhook{Name: name, URL: campaign.Credential{Env: "ROBOT"}, Body: c.body})
 		r := report.Report{State: report.Complete, Generated: time.Now(), Recipients: campaign.Counts{Planned: 2, Accepted: 2}}
 		s.notifyEnded(campaign.Run{Campaign: "notice", ID: "abc"}, r, exitDone)
-		if out.String() != "" || len(told()) != 1 {
+		s.tellWebhooks(t.Context(), missedNotice("p", campaign.Slot{Campaign: "notice", Label: "2026-12-01T09:00", Count: 1, Reason: campaign.SkipMissed + ": it had \"expired\""}, time.Now()))
+		if out.String() != "" || len(told()) != 2 {
 			t.Fatalf("%s: %q, told %q", name, out, told())
 		}
-		head, body, _ := strings.Cut(told()[0], "utf-8 ")
-		var v any
-		if err := json.Unmarshal([]byte(body), &v); err != nil || head != "POST application/json; charset=" {
-			t.Errorf("%s: %s %v", name, told()[0], err)
-		}
-		for key := range strings.SplitSeq(strings.TrimPrefix(c.want, "/"), "/") {
-			v = v.(map[string]any)[key]
-		}
-		if text, _ := v.(string); !strings.HasPrefix(text, "notice: complete: 2 of 2 recipients accepted") {
-			t.Errorf("%s is told %q", name, text)
+		for i, want := range []string{"notice: complete: 2 of 2 recipients accepted", "notice: the occurrence 2026-12-01T09:00 was missed: it had \"expired\""} {
+			head, body, _ := strings.Cut(told()[i], "utf-8 ")
+			var v any
+			if err := json.Unmarshal([]byte(body), &v); err != nil || head != "POST application/json; charset=" {
+				t.Errorf("%s: %s %v", name, told()[i], err)
+			}
+			for key := range strings.SplitSeq(strings.TrimPrefix(c.want, "/"), "/") {
+				v = v.(map[string]any)[key]
+			}
+			if text, _ := v.(string); !strings.HasPrefix(text, want) {
+				t.Errorf("%s is told %q", name, text)
+			}
 		}
 	}
 }

@@ -235,7 +235,7 @@ func (d *planned) lines(j *job, s plan.Summary, line func(name, format string, a
 		line("leaves out", "%d: %s", s.Totals.Skipped, leftOut(s))
 	}
 	for _, l := range d.Lists {
-		if l.Matched == 0 && !l.Account && j.spec.To == nil && j.declared.Only == nil {
+		if l.Matched == 0 && !l.Account && j.spec.To == nil && j.spec.Chosen == nil && j.declared.Only == nil {
 			line("look", "%s matches no row: is it for this campaign, and does it name people the same way?", l.File)
 		}
 	}

@@ -65,7 +65,7 @@ func (s *status) pace() []string {
 }
 
 // barCells is the width of the bar of a block.
-const barCells = 24
+const barCells = 20
 
 // block is the status as the live block of a terminal.
 func (s *status) block(tag string) []string {
@@ -77,7 +77,7 @@ func (s *status) block(tag string) []string {
 	c := s.Counts
 	return []string{
 		fmt.Sprintf("%s%s: %s", tag, diagnostics.Inert(s.Campaign), s.Phase),
-		fmt.Sprintf("  [%s%s] %3.0f%%  %d of %s", strings.Repeat("#", full), strings.Repeat(".", barCells-full), math.Floor(share*100), s.done(), count(s.Total, "recipient")),
+		fmt.Sprintf("  %3.0f%%  %d of %s  [%s%s]", math.Floor(share*100), s.done(), count(s.Total, "recipient"), strings.Repeat("#", full), strings.Repeat(".", barCells-full)),
 		fmt.Sprintf("  accepted %d  rejected %d  unknown %d  deferred %d  in flight %d  retries %d", c.Accepted, c.Rejected, c.Unknown, c.Deferred, s.InFlight, s.Retries),
 		"  " + strings.Join(s.pace(), ", "),
 	}
@@ -125,10 +125,16 @@ type limits struct {
 	target      string
 	rate        campaign.Rate
 	concurrency int
+	held        func() float64 // requests a second after a 429 (runner.Account.Held); nil: nobody knows
 }
 
 // binds says which limit an invocation runs into; empty: none.
 func (l limits) binds(s *status) string {
+	if l.held != nil {
+		if held := l.held(); held > 0 {
+			return fmt.Sprintf("%s is held to %.2g requests/s: the upstream asked to slow down (429)", l.target, held)
+		}
+	}
 	if l.rate.N > 0 {
 		most := float64(l.rate.N) / l.rate.Per.Seconds()
 		if s.Rate >= 0.9*most {

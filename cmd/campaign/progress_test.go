@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -105,7 +106,7 @@ func TestScreenIsPlain(t *testing.T) {
 }
 
 func watched(rate campaign.Rate) *watch {
-	return &watch{run: campaign.Run{ID: "abc", Campaign: "税务\x1b[31m通知"}, total: 1000, zone: time.UTC, limits: limits{"media", rate, 8}}
+	return &watch{run: campaign.Run{ID: "abc", Campaign: "税务\x1b[31m通知"}, total: 1000, zone: time.UTC, limits: limits{target: "media", rate: rate, concurrency: 8}}
 }
 
 func TestStatus(t *testing.T) {
@@ -130,7 +131,7 @@ func TestStatus(t *testing.T) {
 		}
 	}
 	block := strings.Join(s.block("[sandbox] "), "\n")
-	for _, want := range []string{"[sandbox] 税务", " 39%", "#########...............", "395 of 1000 recipients", "waiting for 20/s of media"} {
+	for _, want := range []string{"[sandbox] 税务", " 39%", "[#######.............]", "395 of 1000 recipients", "waiting for 20/s of media"} {
 		if !strings.Contains(block, want) {
 			t.Errorf("%q lacks %q", block, want)
 		}
@@ -145,6 +146,15 @@ func TestStatus(t *testing.T) {
 
 	last.InFlight = 8
 	if s := w.statusOf(t0.Add(100*time.Second), last); !strings.Contains(s.Waits, "8 in flight is the limit of media") {
+		t.Errorf("%+v", s)
+	}
+	held := 0.0
+	w.limits.held = func() float64 { return held }
+	if s := w.statusOf(t0.Add(100*time.Second), last); !strings.Contains(s.Waits, "8 in flight is the limit of media") {
+		t.Errorf("%+v", s)
+	}
+	held = 0.512
+	if s := w.statusOf(t0.Add(100*time.Second), last); s.Waits != "media is held to 0.51 requests/s: the upstream asked to slow down (429)" {
 		t.Errorf("%+v", s)
 	}
 	w.say = func(string) {}
@@ -198,5 +208,43 @@ func TestScreenNarrowed(t *testing.T) {
 	s.show(nil)
 	if b.String() != "\x1b[7A\r\x1b[J" {
 		t.Errorf("%q", b.String())
+	}
+}
+
+// A line that a window has no room for goes on in the next one, by the width of its
+// characters, and a block is never higher than the window.
+func TestScreenFolds(t *testing.T) {
+	for _, c := range []struct {
+		line  string
+		width int
+		want  []string
+	}{
+		{"  accepted 12  rejected 0  unknown 3", 80, []string{"  accepted 12  rejected 0  unknown 3"}},
+		{"  accepted 12  rejected 0  unknown 3", 20, []string{"  accepted 12", "    rejected 0", "    unknown 3"}},
+		{"  已受理 12  被拒绝 0  未知 3", 20, []string{"  已受理 12", "    被拒绝 0  未知 3"}},
+		{"  7.22 requests/s, about 40s left", 20, []string{"  7.22 requests/s,", "    about 40s left"}},
+		{"税务局通知税务局通知", 11, []string{"税务局通知…"}},
+		{"  [########]", 6, []string{"  [##…"}},
+		{"", 5, []string{""}},
+	} {
+		got := folded(c.line, c.width)
+		if !slices.Equal(got, c.want) && runewidth.RuneWidth('…') == 1 {
+			t.Errorf("%q in %d: %q", c.line, c.width, got)
+		}
+		for _, l := range got {
+			if runewidth.StringWidth(l) > c.width {
+				t.Errorf("%q is wider than %d", l, c.width)
+			}
+		}
+	}
+	out := &paper{}
+	s := &screen{w: out, width: func() int { return 20 }, rows: func() int { return 3 }}
+	s.show([]string{"  accepted 12  rejected 0  unknown 3"})
+	if len(s.block) != 2 {
+		t.Errorf("%q in three lines", s.block)
+	}
+	s.show(nil)
+	if out.text() != "" {
+		t.Errorf("%q is left", out.text())
 	}
 }

@@ -199,6 +199,7 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		}
 		work = append(work, t)
 	}
+	s.warnWebhooks(ctx, work)
 	if err := s.confirm(ctx, work); err != nil {
 		return err
 	}

@@ -18,19 +18,21 @@ type screen struct {
 	mu    sync.Mutex
 	w     io.Writer
 	width func() int // columns
+	rows  func() int // lines of the window; nil: not known
 	block []string   // as shown
 	open  bool       // the last thing written was no whole line: a question
 }
 
 func newScreen(w io.Writer) *screen {
-	return &screen{w: w, width: func() int {
+	size := func() (columns, rows int) {
 		if f, ok := w.(*os.File); ok {
-			if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-				return n
+			if n, m, err := term.GetSize(int(f.Fd())); err == nil && n > 0 && m > 0 {
+				return n, m
 			}
 		}
-		return 80
-	}}
+		return 80, 24
+	}
+	return &screen{w: w, width: func() int { n, _ := size(); return n }, rows: func() int { _, m := size(); return m }}
 }
 
 // Write implements io.Writer.
@@ -56,10 +58,39 @@ func (s *screen) show(lines []string) {
 	}
 	before := s.erase()
 	s.block = nil
+	width := max(s.width()-1, 1) // a line that is full may wrap
 	for _, l := range lines {
-		s.block = append(s.block, runewidth.Truncate(l, max(s.width()-1, 1), "…")) // a line that is full may wrap
+		s.block = append(s.block, folded(l, width)...)
+	}
+	if s.rows != nil { // what is above the window cannot be taken away again
+		s.block = s.block[:min(len(s.block), max(s.rows()-1, 1))]
 	}
 	_, _ = io.WriteString(s.w, before+draw(s.block)) // progress is no data
+}
+
+// folded breaks a line between its parts, which have two spaces between them, or else
+// between its words, so that it is no wider than so many columns. What does not fit even
+// so is cut.
+func folded(line string, width int) []string {
+	const indent = "    "
+	between := "  "
+	if !strings.Contains(strings.TrimSpace(line), between) {
+		between = " "
+	}
+	var out []string
+	now := ""
+	for word := range strings.SplitAfterSeq(line, between) {
+		if next := now + word; runewidth.StringWidth(strings.TrimRight(next, " ")) <= width || strings.TrimSpace(now) == "" {
+			now = next
+			continue
+		}
+		out, now = append(out, now), indent+word
+	}
+	out = append(out, now)
+	for i := range out {
+		out[i] = runewidth.Truncate(strings.TrimRight(out[i], " "), width, "…")
+	}
+	return out
 }
 
 // erase takes the block away: up to its first line, then all below (ECMA-48, CUU and ED).

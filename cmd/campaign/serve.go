@@ -85,7 +85,12 @@ func (a *app) serve(ctx context.Context, args []string, f scheduleFlags, listen 
 	}
 	log := slog.New(slog.NewTextHandler(c.stderr, nil))
 	options := c.options(f.parallel, log)
-	options.Observe = b.event
+	news := c.missed()
+	defer news.close(noticeTimeout)
+	options.Observe = func(e daemon.Event) {
+		b.event(e)
+		news.event(e)
+	}
 	c.watcher, b.daemon = b, daemon.New(options)
 	b.loaded(s, found, nil)
 	if listen != "" {

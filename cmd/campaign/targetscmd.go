@@ -22,7 +22,7 @@ func newTargets(a *app) *cobra.Command {
 		Use:   "targets",
 		Short: "Show the accounts of targets.yaml and the documented environments",
 		Long: `targets lists the accounts of the chosen profile: where their requests go, where their secrets come from, and whether a person on
-this machine has trusted them. With --check it reaches them: connection, TLS and token. Neither upstream's document has a
+this machine has trusted them; and the project's webhooks, of whose addresses it shows the host. With --check it reaches them: connection, TLS and token. Neither upstream's document has a
 call without effects besides group_list, so a 政企通 account is reached no further than that.`,
 		Example: `  campaign targets
   campaign targets --check --profile production
@@ -33,7 +33,7 @@ call without effects besides group_list, so a 政企通 account is reached no fu
 			if err != nil {
 				return err
 			}
-			if err := p.listTargets(a); err != nil {
+			if err := p.listTargets(cmd.Context(), a); err != nil {
 				return err
 			}
 			if check {
@@ -76,7 +76,7 @@ func (p *project) account(name string) (campaign.Account, targets.Account, error
 	return declared, account, nil
 }
 
-func (p *project) listTargets(a *app) error {
+func (p *project) listTargets(ctx context.Context, a *app) error {
 	trust, err := readTrust()
 	if err != nil {
 		return fail(exitState, "%w", err)
@@ -94,6 +94,9 @@ func (p *project) listTargets(a *app) error {
 			return err
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", name, declared.System, account.BaseURL(), sources(account), state)
+	}
+	if err := p.listWebhooks(ctx, w, trust); err != nil {
+		return err
 	}
 	fmt.Fprintln(w, "\nENVIRONMENT\t\tADDRESS\tROUTE\tSERVES")
 	for _, e := range zqt.Environments {
@@ -119,14 +122,7 @@ func (p *project) trustState(trust trusted, declared campaign.Account, account t
 	if err != nil {
 		return "", err
 	}
-	switch trust[trustKey(p.decl.ID, p.profile.Name, declared.Name)] {
-	case print:
-		return "yes", nil
-	case "":
-		return "no", nil
-	default:
-		return "no: it has changed since", nil
-	}
+	return trust.state(trustKey(p.decl.ID, p.profile.Name, declared.Name), print), nil
 }
 
 // guardTrust refuses an account that no person on this machine has looked at as
@@ -211,23 +207,23 @@ func (p *project) reach(ctx context.Context, declared campaign.Account, account 
 }
 
 func newTrust(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "trust NAME",
+	var webhook string
+	cmd := &cobra.Command{
+		Use:   "trust NAME | --webhook NAME",
 		Short: "Record that a person has looked at an account's address and secret sources",
 		Long: `trust records, on this machine and for this user, where an account's requests go and where its secrets come from. A run refuses an
-account that is not on loopback and differs from that record: a merge request cannot redirect messages or secrets unseen.`,
-		Example: `  campaign targets trust gov --profile production`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+account that is not on loopback and differs from that record: a merge request cannot redirect messages or secrets unseen.
+
+With --webhook it records where a webhook's address comes from and the host that it names. A webhook that is not on loopback and differs
+from that record is not told; runs go on.`,
+		Example: `  campaign targets trust gov --profile production
+  campaign targets trust --webhook wecom`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (len(args) == 1) == (webhook != "") {
+				return fail(exitUsage, "name an account, or a webhook with --webhook NAME")
+			}
 			p, err := a.project()
-			if err != nil {
-				return err
-			}
-			declared, account, err := p.account(args[0])
-			if err != nil {
-				return err
-			}
-			print, err := fingerprint(declared, account)
 			if err != nil {
 				return err
 			}
@@ -235,12 +231,22 @@ account that is not on loopback and differs from that record: a merge request ca
 			if err != nil {
 				return fail(exitState, "%w", err)
 			}
-			trust[trustKey(p.decl.ID, p.profile.Name, declared.Name)] = print
+			var seen string
+			if webhook != "" {
+				seen, err = p.trustWebhook(cmd.Context(), trust, webhook)
+			} else {
+				seen, err = p.trustAccount(trust, args[0])
+			}
+			if err != nil {
+				return err
+			}
 			if err := trust.write(); err != nil {
 				return fail(exitState, "%w", err)
 			}
-			fmt.Fprintf(a.stdout, "trusted: %s of profile %s, at %s, %s\n", declared.Name, p.profile.Name, account.BaseURL(), sources(account))
+			fmt.Fprintf(a.stdout, "trusted: %s\n", seen)
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&webhook, "webhook", "", "a webhook of targets.yaml instead of an account")
+	return cmd
 }

@@ -86,8 +86,11 @@ func (a *app) tick(ctx context.Context, args []string, f scheduleFlags) error {
 	defer c.close()
 	c.partial = len(args) > 0
 	keepBeside()
-	d := daemon.New(c.options(f.parallel, c.logger()))
+	options, news := c.options(f.parallel, c.logger()), c.missed()
+	options.Observe = news.event
+	d := daemon.New(options)
 	codes, missed, err := d.Pass(ctx, entries)
+	news.close(missedAtEnd)
 	if missed > 0 {
 		fmt.Fprintf(c.stderr, "missed: %s (`campaign runs --state skipped`)\n", count(missed, "occurrence"))
 		codes = append(codes, exitProblems)

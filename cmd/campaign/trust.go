@@ -20,7 +20,7 @@ import (
 // at: where their requests go and where their secrets come from (design:
 // delivery, rule 13). It lies in the user's configuration folder, never in a
 // project, so that no merge request can bring its own.
-type trusted map[string]string // project/profile/account → fingerprint
+type trusted map[string]string // project/profile/account, project//webhook → fingerprint
 
 func trustFile() (string, error) {
 	dir, err := os.UserConfigDir()
@@ -63,6 +63,17 @@ func (t trusted) write() error {
 		return err
 	}
 	return writeFile(file, append(data, '\n'))
+}
+
+// state says whether what has this fingerprint now was looked at.
+func (t trusted) state(key, print string) string {
+	switch t[key] {
+	case print:
+		return "yes"
+	case "":
+		return "no"
+	}
+	return "no: it has changed since"
 }
 
 func trustKey(project, profile, account string) string {

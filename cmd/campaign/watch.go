@@ -143,7 +143,10 @@ func (s *sender) watch(t *todo, j *job) *watch {
 	}
 	w := newWatch(line, j.spec.Zone)
 	w.run, w.total = t.run, t.waiting().recipients
-	w.limits = limits{j.declared.Name, runner.Slower(j.campaign.Policy.Rate, j.declared.Limits.Rate), limit}
+	w.limits = limits{target: j.declared.Name, rate: runner.Slower(j.campaign.Policy.Rate, j.declared.Limits.Rate), concurrency: limit}
+	if l := s.accounts[j.declared.Name]; l != nil {
+		w.limits.held = l.account.Held
+	}
 	if left := s.flags.limit - s.begun; s.flags.limit > 0 {
 		w.total = min(w.total, left)
 	}

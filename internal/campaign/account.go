@@ -3,6 +3,7 @@ package campaign
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,12 +17,16 @@ type Project struct {
 	Notify   []Webhook
 }
 
-// Webhook is somebody who is told how a run ended.
+// Webhook is somebody who is told how a run ended, or that an occurrence was missed.
 type Webhook struct {
 	Name string
 	URL  Credential // Env or File: addresses of robots are secrets
 	Body string     // a template of JSON; empty: the event's own form
+	On   []string   // the events that it is told of, of NoticeEvents; nil: all
 }
+
+// Wants reports whether a webhook is told of an event.
+func (w Webhook) Wants(event string) bool { return w.On == nil || slices.Contains(w.On, event) }
 
 // Profile is one set of accounts under the names that campaigns use.
 type Profile struct {

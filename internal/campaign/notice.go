@@ -12,22 +12,33 @@ import (
 // Notice is what a webhook is told: the words of its templates, and without one the
 // document that is sent.
 type Notice struct {
-	Event      string    `json:"event"` // NoticeEnded
+	Event      string    `json:"event"` // of NoticeEvents
 	At         time.Time `json:"at"`
 	Project    string    `json:"project"`
 	Profile    string    `json:"profile"`
 	Campaign   string    `json:"campaign"`
 	Occurrence string    `json:"occurrence"`
-	Run        string    `json:"run"`
-	State      string    `json:"state"`
+	Run        string    `json:"run"`   // empty when nothing was run
+	State      string    `json:"state"` // of the run; "skipped" for an occurrence that was missed
 	ExitCode   int       `json:"exit_code"`
-	Text       string    `json:"text"` // the verdict in a line
+	Text       string    `json:"text"` // the verdict in a line, or what was missed and why
 	Recipients Counts    `json:"recipients"`
 	Requests   Counts    `json:"requests"`
+	// Reason is why an occurrence was missed, as the ledger has it: a code of Skip… and
+	// perhaps ": " and a detail. Missed is how many were, for the same reason one after
+	// another; Occurrence is the first of them.
+	Reason string `json:"reason,omitempty"`
+	Missed int64  `json:"missed,omitempty"`
 }
 
-// NoticeEnded is the event of an invocation of a run that ended.
-const NoticeEnded = "ended"
+// The events that webhooks are told of. They stand in files.
+const (
+	NoticeEnded  = "ended"  // an invocation of a run has ended
+	NoticeMissed = "missed" // an occurrence was not run, and somebody should know
+)
+
+// NoticeEvents are all events.
+var NoticeEvents = []string{NoticeEnded, NoticeMissed}
 
 // NoticeTemplate gives the body that a webhook is sent.
 type NoticeTemplate struct{ t *template.Template }
@@ -44,7 +55,7 @@ func ParseNotice(body string) (NoticeTemplate, error) {
 	}
 	quotes := "\"\\\n<>"
 	n := NoticeTemplate{t}
-	_, err = n.Body(Notice{Event: quotes, Project: quotes, Profile: quotes, Campaign: quotes, Occurrence: quotes, Run: quotes, State: quotes, Text: quotes})
+	_, err = n.Body(Notice{Event: quotes, Project: quotes, Profile: quotes, Campaign: quotes, Occurrence: quotes, Run: quotes, State: quotes, Text: quotes, Reason: quotes})
 	return n, err
 }
 

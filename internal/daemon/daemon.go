@@ -278,7 +278,7 @@ func (d *Daemon) Pass(ctx context.Context, entries []Entry) (codes []int, missed
 	count := make(chan int64, 1)
 	count <- 0
 	d.Observe = func(e Event) {
-		if e.Kind == Decided && e.Slot.State == campaign.SlotSkipped && lost(e.Slot.Reason) {
+		if e.Kind == Decided && e.Slot.State == campaign.SlotSkipped && Lost(e.Slot.Reason) {
 			count <- <-count + e.Slot.Count
 		}
 		observe(e)

@@ -19,8 +19,8 @@ var errAhead = errors.New("the clock stands before the time until which occurren
 // ErrClock reports whether err says that the clock stands too early.
 func ErrClock(err error) bool { return errors.Is(err, errAhead) }
 
-// lost reports the reasons for which somebody should know of a skipped occurrence.
-func lost(reason string) bool {
+// Lost reports the reasons for which somebody should know of a skipped occurrence.
+func Lost(reason string) bool {
 	code, _, _ := strings.Cut(reason, ":")
 	return code == campaign.SkipMissed || code == campaign.SkipUnknown
 }

@@ -203,8 +203,8 @@ func (p *Plan) collect(b *batcher, c *chunk) (bool, error) {
 			continue
 		}
 		s.totals.Recipients++
-		if len(e.cells) > 0 && p.to != nil {
-			s.found[e.cells[0]] = true
+		if len(e.cells) > 0 {
+			s.foundOne(e.cells[0])
 		}
 		switch {
 		case len(e.problems) > 0:

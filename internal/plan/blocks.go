@@ -134,14 +134,7 @@ func (p *Plan) preview(d campaign.Delivery) {
 // judge adds the problems that only the whole plan shows.
 func (p *Plan) judge() {
 	s, c := p.summary, p.spec.Campaign
-	for _, id := range slices.Sorted(slices.Values(p.spec.To)) {
-		if !s.found[id] {
-			s.found[id] = true
-			s.problem(campaign.Diagnostic{File: p.recipientsFile(), Rule: "unknown-recipient",
-				Message: fmt.Sprintf("there is no recipient with the id %s", campaign.Mask(id)),
-				Hint:    "a trial names recipients of the campaign by the value of " + p.table.columns[0]})
-		}
-	}
+	p.named()
 	if n := s.totals.Recipients - s.totals.Skipped - s.invalid; c.Policy.MaxRecipients > 0 && n > int64(c.Policy.MaxRecipients) {
 		what := "recipients"
 		if p.spec.Layout.Groups {

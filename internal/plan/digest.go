@@ -31,6 +31,9 @@ func (p *Plan) Digest(ctx context.Context) (string, error) {
 	d.text("occurrence", p.spec.Occurrence.Label)
 	d.text("zone", p.spec.Zone.String())
 	d.texts("to", slices.Compact(slices.Sorted(slices.Values(p.spec.To))))
+	if p.spec.Chosen != nil {
+		d.text("chosen", p.spec.Chosen.digest())
+	}
 	if err := p.digestDeclared(d, p.spec.Campaign); err != nil {
 		return "", err
 	}

@@ -53,7 +53,7 @@ func (p *Plan) groups(b *batcher) error {
 	c := &chunk{}
 	for i, g := range p.spec.Groups {
 		e := entry{row: int64(i) + 1, cells: cellsOf(g, p.table.columns)}
-		e.ignored = p.to != nil && !p.to[e.cells[0]]
+		e.ignored = p.to != nil && !p.to(e.cells[0])
 		p.decide(p.table, r, &e)
 		if first := seen[g.ID]; first > 0 && e.skip == "" {
 			e.skip = fmt.Sprintf("%s: row %d", skipDuplicate, first)

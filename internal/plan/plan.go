@@ -44,6 +44,9 @@ type Spec struct {
 	// To makes a trial: the plan is for the recipients with these ids, as if the
 	// source had no others. An id that is not there is a problem. Empty: no trial.
 	To []string
+	// Chosen makes the plan one for these ids as well, and not a trial: those that
+	// follow an earlier run up. It is sealed. Nil, or To is empty.
+	Chosen *Chosen
 	// Columns are those of a run that was planned before. They are for Messages,
 	// which then needs no recipients file; other plans leave them nil.
 	Columns []string
@@ -66,11 +69,11 @@ type Plan struct {
 	prepared       bool   // the header has been read
 	headerProblems []campaign.Diagnostic
 	source         recipients.Source
-	join           recipients.Join // of the campaign's lookup
-	to             map[string]bool // nil: no trial
-	only           map[string]bool // nil: anybody
-	leaving        int             // lists that leave rows out; those that follow say who must not be sent to
-	capped         *Capped         // nil: nobody is looked at for it
+	join           recipients.Join      // of the campaign's lookup
+	to             func(id string) bool // whom alone the plan is for; nil: everybody
+	only           map[string]bool      // nil: anybody
+	leaving        int                  // lists that leave rows out; those that follow say who must not be sent to
+	capped         *Capped              // nil: nobody is looked at for it
 	newScreener    func() recipients.Screener
 	summary        *summary
 }
@@ -85,8 +88,11 @@ func New(spec Spec) (*Plan, []campaign.Diagnostic) {
 		spec.Workers = runtime.GOMAXPROCS(0)
 	}
 	p := &Plan{spec: spec, only: set(spec.Account.Only)}
-	if len(spec.To) > 0 {
-		p.to = set(spec.To)
+	if named := set(spec.To); len(named) > 0 {
+		p.to = func(id string) bool { return named[id] }
+	}
+	if spec.Chosen != nil {
+		p.to = spec.Chosen.Has
 	}
 	p.newScreener = func() recipients.Screener {
 		return recipients.NewScreener(recipients.Options{TempDir: spec.TempDir})

@@ -56,7 +56,7 @@ func (p *Plan) recipient(t *table, e *entry, raw, cells []string) {
 			v = t.defaults[i]
 		}
 		cells[i] = v
-		if i == 0 && p.to != nil && !p.to[v] {
+		if i == 0 && p.to != nil && !p.to(v) {
 			e.ignored, e.problems = true, nil
 			return
 		}

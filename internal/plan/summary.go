@@ -73,12 +73,17 @@ type summary struct {
 	problems []campaign.Diagnostic
 	counts   map[string]int64
 	found    map[string]bool // ids that a trial names
+	chosen   *Tally          // of Spec.Chosen; nil: nobody is chosen
+	trial    bool
 	first    *message
 	repeated *campaign.Diagnostic // the first row that is left out as a duplicate
 }
 
 func (p *Plan) newSummary() *summary {
-	s := &summary{skipped: map[string]int64{}, contents: map[[8]byte]struct{}{}, counts: map[string]int64{}, found: map[string]bool{}}
+	s := &summary{skipped: map[string]int64{}, contents: map[[8]byte]struct{}{}, counts: map[string]int64{}, found: map[string]bool{}, trial: len(p.spec.To) > 0}
+	if p.spec.Chosen != nil {
+		s.chosen = p.spec.Chosen.Tally()
+	}
 	if n := len(p.stages()); n > 0 {
 		s.stages = make([]Stage, n+1)
 	}

@@ -73,12 +73,17 @@ func (p *htmlPage) time() *timeView {
 	return v
 }
 
-// place gives a bucket's column: where it begins and how wide it is.
+// widest is how wide a column is at most: a short run is no wall.
+const widest = chartWidth / 12
+
+// place gives a bucket's column: where it begins and how wide it is. The columns take
+// the chart's whole width, so that what stands below its ends is the first and the
+// last.
 func place(t *Timeline, b Bucket) (x, w float64) {
 	first, last := t.Buckets[0].At, t.Buckets[len(t.Buckets)-1].At
-	n := last.Sub(first).Seconds()/float64(t.Seconds) + 1
-	w = chartWidth / max(n, 12) // a short run is no wall
-	return b.At.Sub(first).Seconds() / float64(t.Seconds) * w, w
+	each := chartWidth / (last.Sub(first).Seconds()/float64(t.Seconds) + 1)
+	w = min(each, widest)
+	return b.At.Sub(first).Seconds()/float64(t.Seconds)*each + (each-w)/2, w
 }
 
 func (p *htmlPage) axis(c *chart, t *Timeline) {
@@ -149,7 +154,7 @@ func (p *htmlPage) timeTable(t *Timeline) htmlTable {
 		return cell{Text: fmt.Sprintf(p.t.Seconds, decimals(v)), Class: "number"}
 	}
 	for _, b := range t.Buckets {
-		table.Rows = append(table.Rows, []cell{{Text: clock(b.At)}, num(b.Answers.Planned), num(b.Exchanges), took(b, b.Median), took(b, b.High), took(b, b.Longest)})
+		table.Rows = append(table.Rows, []cell{moment(clock(b.At)), num(b.Answers.Planned), num(b.Exchanges), took(b, b.Median), took(b, b.High), took(b, b.Longest)})
 	}
 	return table
 }

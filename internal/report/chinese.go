@@ -24,7 +24,7 @@ var chinese = &words{
 		"cancelled": "已取消", codeExpired: "已过期", codeResolved: "由人核定", codeResend: "将再发一次",
 		codeUnsettled: "发出后没有结果记录", "refused": "平台拒绝", "answer-lost": "回应丢失", "unexpected-answer": "回应不在接口文档之列",
 		"too-many-requests": "平台要求放慢", "too-early": "平台称为时过早", "unavailable": "平台暂不可用", "unauthorized": "令牌未被接受",
-		"not-accepted": "平台未受理", "not-isolated": "整批被拒，未能定位到个人", otherReasons: "其他原因",
+		"not-accepted": "平台未受理", "not-sent": "未发出", "not-isolated": "整批被拒，未能定位到个人", otherReasons: "其他原因",
 	},
 	reasons: map[string]string{
 		"what is deferred used up its attempts or must wait":          "推迟的请求已用完尝试次数，或须等待",

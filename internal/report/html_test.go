@@ -172,6 +172,20 @@ func complete(t *testing.T, at string, v, like reflect.Value) {
 	}
 }
 
+// How an invocation ended is said in words, in the page's language.
+func TestEndedInWords(t *testing.T) {
+	for note, want := range map[string][2]string{
+		"complete":                        {"complete", "已完成"},
+		"interrupted":                     {"by a signal", "收到终止信号"},
+		"upstream-unavailable: HTTP 503":  {"the upstream is not available: HTTP 503", "平台不可用：HTTP 503"},
+		"something: that nobody knows of": {"something: that nobody knows of", "something: that nobody knows of"},
+	} {
+		if got := [2]string{english.ended(note), chinese.ended(note)}; got != want {
+			t.Errorf("%q reads %q", note, got)
+		}
+	}
+}
+
 // No sentence of the Chinese page is left in English, and none has lost a value.
 func TestPageInChinese(t *testing.T) {
 	for name, m := range goldenRuns() {

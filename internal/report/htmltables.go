@@ -20,6 +20,9 @@ func columns(names ...string) []column {
 
 func num(n int64) cell { return cell{Text: number(n), Class: "number"} }
 
+// moment is a cell with a time, which is not broken into lines on a screen.
+func moment(text string) cell { return cell{Text: text, Class: "time"} }
+
 func quoted(s string) cell { return cell{Text: inert(s), Code: true} }
 
 func (p *htmlPage) counts() htmlTable {
@@ -59,7 +62,7 @@ func (p *htmlPage) listing(name string, l Listing) htmlTable {
 	t := htmlTable{Name: name, Columns: columns(p.t.Delivery, p.t.Row+":", p.t.Who, p.t.Sent, p.t.Attempts+":", p.t.Status+":", p.t.Reason)}
 	for _, d := range l.Listed {
 		t.Rows = append(t.Rows, []cell{
-			quoted(d.Delivery), num(d.Row), {Text: p.who(d)}, {Text: between(d.From, d.Until)},
+			quoted(d.Delivery), num(d.Row), {Text: p.who(d)}, moment(between(d.From, d.Until)),
 			num(int64(d.Attempts)), p.status(d.Status), {Text: p.reason(d.Reason), Class: "text"},
 		})
 	}
@@ -109,7 +112,7 @@ func (p *htmlPage) attention() htmlTable {
 			}
 			t.Rows = append(t.Rows, []cell{
 				num(l.Row), {Text: inert(l.ID)}, {Text: p.w.outcome[o], Class: o.String()}, {Text: p.reason(l.Reason), Class: "text"},
-				num(int64(l.Attempts)), {Text: when}, quoted(l.Delivery),
+				num(int64(l.Attempts)), moment(when), quoted(l.Delivery),
 			})
 		}
 	}
@@ -197,7 +200,7 @@ func (p *htmlPage) slowest() htmlTable {
 	for _, s := range p.r.Slowest {
 		t.Rows = append(t.Rows, []cell{
 			{Text: fmt.Sprintf(p.t.Seconds, decimals(s.Seconds)), Class: "number"}, quoted(s.Delivery), num(s.Row), {Text: inert(s.who)},
-			{Text: p.w.outcome[s.Outcome], Class: s.Outcome.String()}, p.status(s.Status), {Text: clock(s.At)},
+			{Text: p.w.outcome[s.Outcome], Class: s.Outcome.String()}, p.status(s.Status), moment(clock(s.At)),
 		})
 	}
 	return t
@@ -219,7 +222,11 @@ func (p *htmlPage) history() htmlTable {
 		if !known {
 			kind = inert(n.Kind)
 		}
-		t.Rows = append(t.Rows, []cell{{Text: clock(n.At)}, {Text: kind}, {Text: inert(n.Text), Class: "text"}, {Text: inert(n.By)}})
+		text := n.Text
+		if n.Kind == campaign.NoteEnded {
+			text = p.w.ended(text)
+		}
+		t.Rows = append(t.Rows, []cell{moment(clock(n.At)), {Text: kind}, {Text: inert(text), Class: "text"}, {Text: inert(n.By)}})
 	}
 	return t
 }

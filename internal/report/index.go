@@ -205,7 +205,7 @@ func indexRuns(w *words, c *indexedCampaign) htmlTable {
 		if !known {
 			state = inert(string(r.State))
 		}
-		row := []cell{{Text: clock(r.Run.Began)}, {Text: occurrence}, {Text: state}}
+		row := []cell{moment(clock(r.Run.Began)), {Text: occurrence}, {Text: state}}
 		for _, o := range campaign.Outcomes {
 			row = append(row, num(r.Recipients.Of(o)))
 		}

@@ -184,6 +184,14 @@ func (w *words) because(reason string) string {
 	return reason
 }
 
+// ended is how an invocation ended, from the runner's note of it.
+func (w *words) ended(text string) string {
+	if _, reason := EndedBy(text); reason != "" {
+		return w.because(reason)
+	}
+	return w.states[Complete]
+}
+
 // stageSettled ends the runner's words for a stage that waits.
 const stageSettled = " is settled and waits for a person"
 

@@ -65,6 +65,7 @@ type Account struct {
 	limited   bool         // by its own rate
 	good      atomic.Bool  // nothing below keeps requests from starting
 	throttled atomic.Bool  // speed is not full
+	spacing   atomic.Int64 // between two requests then, in nanoseconds; 0: speed is full
 	proven    atomic.Bool  // the last renewed token was taken
 	renewing  atomic.Int64 // requests that wait for another token
 	queued    atomic.Int64 // requests that wait for a permit

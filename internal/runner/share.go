@@ -64,6 +64,7 @@ func (a *Account) together(change func(now time.Time, c *cell)) error {
 func (a *Account) adopt(now time.Time, c *cell) {
 	a.speed = c.speed
 	a.throttled.Store(c.speed.Interval() > 0)
+	a.spacing.Store(int64(c.speed.Interval()))
 	if c.until.Equal(a.until) {
 		return
 	}
@@ -79,6 +80,17 @@ func (a *Account) adopt(now time.Time, c *cell) {
 		a.finish(&stopped{why: Unavailable, notBefore: c.until, detail: fmt.Sprintf("%s until %s", asksToWait, c.until.Format(time.RFC3339))})
 	}
 	a.tell()
+}
+
+// Held is how many requests a second the account is held to because a 429 slowed it
+// down, as it was when the account last looked; 0: nothing holds it but its limits. Any
+// goroutine may ask.
+func (a *Account) Held() float64 {
+	spacing := a.spacing.Load()
+	if spacing <= 0 {
+		return 0
+	}
+	return float64(time.Second) / float64(spacing)
 }
 
 // look looks at the cell when that was not done for a while, and at the very first.

@@ -446,6 +446,9 @@ func TestProcessesShareTheirSpeed(t *testing.T) {
 		if took := time.Since(began); took < 350*time.Millisecond || took > 450*time.Millisecond {
 			t.Errorf("40 requests took %s after a cut of 200 a second to half", took)
 		}
+		if held := two[1].Held(); held < 90 || held > 110 {
+			t.Errorf("the other process is held to %v requests a second", held)
+		}
 		for range 60 { // both help
 			for _, a := range two {
 				a.report(answered, campaign.Verdict{Outcome: campaign.Accepted, Status: 200}, time.Now(), &pass{})
@@ -459,7 +462,7 @@ func TestProcessesShareTheirSpeed(t *testing.T) {
 			}
 		}
 		for i, a := range two {
-			if a.throttled.Load() {
+			if a.throttled.Load() || a.Held() != 0 {
 				t.Errorf("process %d is still slowed down: %+v", i, a.speed)
 			}
 		}

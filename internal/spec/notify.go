@@ -6,7 +6,7 @@ import (
 	"campaign/internal/campaign"
 )
 
-// webhooks reads who is told how a run ended.
+// webhooks reads who is told how runs ended and what was missed.
 func (l *loader) webhooks(v val) []campaign.Webhook {
 	var hooks []campaign.Webhook
 	seen := map[string]bool{}
@@ -14,6 +14,9 @@ func (l *loader) webhooks(v val) []campaign.Webhook {
 		h := campaign.Webhook{
 			Name: item.key("name").text(), Body: item.key("body").text(),
 			URL: campaign.Credential{Env: item.key("url").key("env").text(), File: item.key("url").key("file").text()},
+		}
+		for _, event := range item.key("on").items() {
+			h.On = append(h.On, event.text())
 		}
 		if seen[h.Name] {
 			l.problem(item.key("name"), ruleDuplicateName, fmt.Sprintf("there is a webhook %s already", h.Name), "give each its own name")

@@ -1,4 +1,5 @@
 "use strict";
+const plain = text => text.replace(/,(?=\d)/g, ""); // 1,000 is a number
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const body = table.tBodies[0], rows = [...body.rows];
   const tools = document.createElement("div"), label = document.createElement("label");
@@ -10,10 +11,10 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   tools.append(label, shown);
   table.parentElement.before(tools);
   field.addEventListener("input", () => {
-    const wanted = field.value.trim().toLowerCase();
+    const wanted = plain(field.value.trim().toLowerCase());
     let n = 0;
     for (const row of rows) {
-      row.hidden = wanted !== "" && !row.textContent.toLowerCase().includes(wanted);
+      row.hidden = wanted !== "" && !plain(row.textContent.toLowerCase()).includes(wanted);
       if (!row.hidden) n++;
     }
     shown.textContent = wanted === "" ? "" : table.dataset.matches.replace("%d", n).replace("%d", rows.length);
@@ -29,7 +30,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
       const down = head.getAttribute("aria-sort") === "ascending";
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const text = row => row.cells[column].textContent;
+      const text = row => plain(row.cells[column].textContent);
       rows.sort((a, b) => (down ? -1 : 1) * text(a).localeCompare(text(b), undefined, {numeric: true}));
       body.append(...rows);
     });
