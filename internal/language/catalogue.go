@@ -1,0 +1,191 @@
+package language
+
+import (
+	"cmp"
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// The catalogue is a file a room: an English sentence on a line of its own, and the
+// Chinese one indented by a tab on the next. Lines that begin with # are comments.
+//
+// English sentences are the format strings of the code, without blanks and line
+// breaks around them: a value that is put in with + is %s, and holes that touch are
+// one. In the Chinese sentence %s, %d and %q keep their order or have a number, as
+// %[2]s; %m is a hole whose text is a sentence itself, or a number of things, and is
+// translated again. `%d recipient(s)` stands for the singular and the plural.
+//
+//go:embed zh/*.txt
+var texts embed.FS
+
+// book is the catalogue, ready to be looked up.
+type book struct {
+	mu       sync.Mutex // for expressions, which are made when they are wanted
+	exact    map[string]string
+	patterns []*pattern // those with holes, most literal text first
+}
+
+var catalogue = sync.OnceValue(func() *book {
+	b, err := open(texts)
+	if err != nil {
+		panic("language: the embedded catalogue: " + err.Error()) // a test opens it
+	}
+	return b
+})
+
+// entry is one pair of the catalogue.
+type entry struct{ file, english, chinese string }
+
+// entries reads all files of the catalogue.
+func entries(files fs.FS) ([]entry, error) {
+	names, err := fs.Glob(files, "zh/*.txt")
+	if err != nil {
+		return nil, err
+	}
+	var out []entry
+	for _, name := range names {
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		english := ""
+		for i, line := range strings.Split(string(data), "\n") {
+			chinese, indented := strings.CutPrefix(strings.TrimRight(line, "\r"), "\t")
+			switch {
+			case line == "" || strings.HasPrefix(line, "#"):
+			case indented && english == "":
+				return nil, fmt.Errorf("%s:%d: a Chinese sentence without an English one before it", name, i+1)
+			case indented:
+				out = append(out, entry{name, english, chinese})
+				english = ""
+			case english != "":
+				return nil, fmt.Errorf("%s:%d: %q has no Chinese sentence", name, i, english)
+			default:
+				english = strings.TrimRight(line, "\r")
+			}
+		}
+		if english != "" {
+			return nil, fmt.Errorf("%s: %q has no Chinese sentence", name, english)
+		}
+	}
+	return out, nil
+}
+
+// open makes a book of the files of a catalogue.
+func open(files fs.FS) (*book, error) {
+	all, err := entries(files)
+	if err != nil {
+		return nil, err
+	}
+	b := &book{exact: map[string]string{}}
+	seen := map[string]string{}
+	for _, e := range all {
+		for _, english := range numbers(e.english) {
+			if other, twice := seen[english]; twice {
+				return nil, fmt.Errorf("%s: %q is in %s too", e.file, english, other)
+			}
+			seen[english] = e.file
+			p, err := parse(english, e.chinese)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", e.file, err)
+			}
+			if len(p.holes) == 0 {
+				b.exact[p.between[0]] = p.chinese[0].text
+				continue
+			}
+			b.patterns = append(b.patterns, p)
+		}
+	}
+	slices.SortFunc(b.patterns, func(x, y *pattern) int {
+		return cmp.Or(cmp.Compare(y.literal, x.literal), cmp.Compare(x.english, y.english))
+	})
+	return b, nil
+}
+
+// numbers are the singular and the plural of an entry that stands for both.
+func numbers(english string) []string {
+	if !strings.Contains(english, "(s)") {
+		return []string{english}
+	}
+	return []string{strings.Replace(english, "(s)", "", 1), strings.Replace(english, "(s)", "s", 1)}
+}
+
+// sentence is the Chinese of a whole sentence. found is false where there is no such
+// sentence; a sentence that could be read in two ways is found and stays English.
+func (b *book) sentence(text string, depth int) (said string, found bool) {
+	if said, ok := b.exact[text]; ok {
+		return said, true
+	}
+	var best *pattern
+	var places []int
+	for _, p := range b.patterns {
+		if !strings.Contains(text, p.longest) {
+			continue
+		}
+		at, ok, ambiguous := b.match(p, text)
+		switch {
+		case !ok:
+		case best == nil && ambiguous:
+			return text, true
+		case best == nil:
+			best, places = p, at
+		case contradicts(text, best, places, p, at):
+			return text, true
+		}
+	}
+	if best == nil {
+		return text, false
+	}
+	return b.fill(best, text, places, depth), true
+}
+
+func (b *book) match(p *pattern, text string) ([]int, bool, bool) {
+	b.mu.Lock()
+	if p.first == nil {
+		p.compile()
+	}
+	b.mu.Unlock()
+	return p.match(text)
+}
+
+// contradicts reports whether another reading of a text takes for words of its own
+// what the first holds for a value.
+func contradicts(text string, best *pattern, places []int, other *pattern, at []int) bool {
+	from := 0
+	for i := range other.between {
+		to := from + len(other.between[i])
+		if i < len(other.holes) {
+			to = at[2*i]
+		}
+		for k := from; k < to; k++ {
+			if !best.covers(places, k) && lettered(text[k:k+1]) {
+				return true
+			}
+		}
+		if i < len(other.holes) {
+			from = at[2*i+1]
+		}
+	}
+	return false
+}
+
+// fill puts what stands in the holes into the Chinese sentence.
+func (b *book) fill(p *pattern, text string, places []int, depth int) string {
+	var out strings.Builder
+	for _, c := range p.chinese {
+		if c.hole == 0 {
+			out.WriteString(c.text)
+			continue
+		}
+		value := text[places[2*c.hole-2]:places[2*c.hole-1]]
+		if c.again {
+			value, _ = b.part(value, depth)
+		}
+		out.WriteString(value)
+	}
+	return out.String()
+}

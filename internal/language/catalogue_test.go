@@ -1,0 +1,79 @@
+package language
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// TestEverythingIsTranslated holds the catalogue against the code: each sentence that
+// people are shown is in it, and nothing else is.
+func TestEverythingIsTranslated(t *testing.T) {
+	c := collect(t, os.DirFS(filepath.FromSlash("../..")))
+	all, err := entries(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for _, e := range all {
+		have[e.english] = true
+	}
+	said := map[string]bool{}
+	missing := map[string][]string{}
+	for _, m := range c.messages {
+		if said[m.english] {
+			continue
+		}
+		said[m.english] = true
+		if !have[m.english] {
+			missing[m.room] = append(missing[m.room], fmt.Sprintf("# %s\n%s\n\t\n", m.place, m.english))
+		}
+	}
+	for _, room := range slices.Sorted(func(yield func(string) bool) {
+		for room := range missing {
+			if !yield(room) {
+				return
+			}
+		}
+	}) {
+		t.Errorf("%d sentences of %s have no Chinese: put them into %s, the Chinese behind the tab:\n\n%s",
+			len(missing[room]), room, fileOf(room), strings.Join(missing[room], ""))
+	}
+	for _, e := range all {
+		if !said[e.english] && !c.literals[e.english] && !(e.file == composed && c.composed(e.english)) {
+			t.Errorf("%s: no code says this any more, remove it:\n%s\n\t%s\n", e.file, e.english, e.chinese)
+		}
+		if english, _ := cut(e.english); !lettered(strings.Join(english, "")) {
+			t.Errorf("%s: %q has no word: it would be found in anything", e.file, e.english)
+		}
+		if !strings.ContainsFunc(e.chinese, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
+			t.Errorf("%s: the Chinese of %q has no Chinese character: %q", e.file, e.english, e.chinese)
+		}
+	}
+}
+
+// composed is the file of sentences that stand in no place of the code as a whole.
+const composed = "zh/composed.txt"
+
+// composed reports whether all words of a sentence are in texts of the code.
+func (c *collection) composed(english string) bool {
+	between, _ := cut(english)
+	return !slices.ContainsFunc(between, func(text string) bool {
+		text = strings.TrimSpace(text)
+		for l := range c.literals {
+			if strings.Contains(l, text) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// fileOf is where the sentences of a room belong.
+func fileOf(room string) string {
+	return "internal/language/zh/" + strings.ReplaceAll(strings.TrimPrefix(room, "internal/"), "/", "-") + ".txt"
+}

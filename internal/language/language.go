@@ -1,0 +1,200 @@
+// Package language says in Chinese what the program says in English. Rooms make
+// English sentences and know of no other language; where a sentence is shown to a
+// person it is looked up here, by the pattern that it was made from.
+//
+// What stands in a sentence's holes (names, paths, values) stays as it is. A
+// sentence that the catalogue does not know, or that it could read in two ways,
+// stays English: nothing is dropped and nothing is guessed.
+package language
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// deepest bounds how many sentences may stand inside of each other, and longest how
+// many bytes of one are looked at: what is beyond stays English.
+const (
+	deepest = 12
+	longest = 8 << 10
+)
+
+// Chinese is a sentence in Chinese; false: it is not known, or could mean two things.
+func Chinese(text string) (string, bool) {
+	if len(text) > longest || !utf8.ValidString(text) {
+		return text, false
+	}
+	return catalogue().translate(text, deepest)
+}
+
+// Lines is text in Chinese line by line, with its indentation. Lines that are not
+// known stay as they are.
+func Lines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		body := strings.TrimRight(line, " \r\n")
+		indent := len(body) - len(strings.TrimLeft(body, " "))
+		said, _ := Chinese(body[indent:])
+		b.WriteString(body[:indent])
+		b.WriteString(said)
+		b.WriteString(line[len(body):])
+	}
+	return b.String()
+}
+
+// translate finds the sentence itself, else its parts: a context and what follows
+// its colon, what stands in brackets behind it, clauses, items of a list.
+func (c *book) translate(text string, depth int) (string, bool) {
+	if depth == 0 || !lettered(text) {
+		return text, false
+	}
+	if said, found := c.sentence(text, depth-1); found {
+		return said, said != text
+	}
+	for _, split := range []func(string, int) (string, bool){c.tagged, c.context, c.clauses, c.predicate, c.bracketed, c.listed} {
+		if said, ok := split(text, depth-1); ok {
+			return said, true
+		}
+	}
+	return text, false
+}
+
+// part is a part of a sentence in Chinese, or as it is.
+func (c *book) part(text string, depth int) (string, bool) {
+	said, ok := c.translate(text, depth)
+	if !ok {
+		return text, false
+	}
+	return said, true
+}
+
+// tagged takes a mark such as [sandbox] from before a line.
+func (c *book) tagged(text string, depth int) (string, bool) {
+	for _, tag := range []string{"[sandbox] ", "- "} {
+		if rest, ok := strings.CutPrefix(text, tag); ok {
+			body := strings.TrimLeft(rest, " ")
+			said, ok := c.part(body, depth)
+			return tag + rest[:len(rest)-len(body)] + said, ok
+		}
+	}
+	return text, false
+}
+
+// context reads "where: what". The first colon behind which the rest is known wins,
+// so that a path may hold one. A single word before it is the name of a key or file,
+// and stays; before a number it is what is counted.
+func (c *book) context(text string, depth int) (string, bool) {
+	for at := range indexes(text, ": ") {
+		if said, ok := c.translate(text[at+2:], depth); ok {
+			where := text[:at]
+			if strings.Contains(where, " ") {
+				where, _ = c.part(where, depth)
+			}
+			return where + "：" + said, true
+		}
+	}
+	for at := range indexes(text, ": ") {
+		if !strings.Contains(text[:at], " ") && lettered(text[at+2:]) {
+			continue
+		}
+		if said, ok := c.translate(text[:at], depth); ok {
+			return said + "：" + text[at+2:], true
+		}
+	}
+	return text, false
+}
+
+// clauses reads "one; another": each that is known is said in Chinese. A sentence may
+// have such a sign itself, so as many parts as are one go together.
+func (c *book) clauses(text string, depth int) (string, bool) {
+	parts := strings.Split(text, "; ")
+	if len(parts) == 1 || len(parts) > mostParts {
+		return text, false
+	}
+	var out []string
+	known := false
+	for len(parts) > 0 {
+		n := len(parts) - 1
+		for ; n > 1; n-- {
+			if _, found := c.sentence(strings.Join(parts[:n], "; "), depth); found {
+				break
+			}
+		}
+		n = max(n, 1)
+		said, ok := c.part(strings.Join(parts[:n], "; "), depth)
+		out, known, parts = append(out, said), known || ok, parts[n:]
+	}
+	return strings.Join(out, "；"), known
+}
+
+// verbs begin what can be said of a value that stands before it.
+var verbs = []string{" is ", " has ", " holds ", " stands ", " must ", " cannot ", " waits "}
+
+// predicate reads "value says something".
+func (c *book) predicate(text string, depth int) (string, bool) {
+	for _, v := range verbs {
+		for at := range indexes(text, v) {
+			if said, found := c.sentence(text[at+1:], depth); found && said != text[at+1:] {
+				subject, _ := c.part(text[:at], depth)
+				return subject + " " + said, true
+			}
+		}
+	}
+	return text, false
+}
+
+// bracketed reads "sentence (remark)".
+func (c *book) bracketed(text string, depth int) (string, bool) {
+	if !strings.HasSuffix(text, ")") {
+		return text, false
+	}
+	for at := range indexes(text, " (") {
+		before, first := c.part(text[:at], depth)
+		remark, second := c.part(text[at+2:len(text)-1], depth)
+		if first || second {
+			return before + "（" + remark + "）", true
+		}
+	}
+	return text, false
+}
+
+// listed reads "a, b and c": it is one where all are known, or numbers.
+func (c *book) listed(text string, depth int) (string, bool) {
+	for _, sign := range []struct{ english, chinese string }{{", ", "，"}, {" and ", "和"}, {" or ", "或"}} {
+		parts := strings.Split(text, sign.english)
+		if len(parts) == 1 {
+			continue
+		}
+		all, known := true, false
+		for i, p := range parts {
+			said, ok := c.part(p, depth)
+			parts[i], all, known = said, all && (ok || !lettered(p)), known || ok
+		}
+		if all && known {
+			return strings.Join(parts, sign.chinese), true
+		}
+	}
+	return text, false
+}
+
+// mostParts bounds how many places a sentence is taken apart at.
+const mostParts = 12
+
+// indexes are the places of a separator, at most mostParts.
+func indexes(text, sep string) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		from := 0
+		for range mostParts {
+			at := strings.Index(text[from:], sep)
+			if at < 0 || !yield(from+at) {
+				return
+			}
+			from += at + len(sep)
+		}
+	}
+}
+
+// lettered reports whether there is a word in a text.
+func lettered(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' })
+}
