@@ -208,7 +208,7 @@ func (v *explainView) end() error {
 		_, err := fmt.Fprintf(v.w, "\n  ],\n  \"group_runs\": %d\n}\n", v.grouped)
 		return err
 	case v.found > 0 && v.grouped > 0:
-		_, err := fmt.Fprintln(v.w, "\n"+v.groupsNote()[2:])
+		_, err := fmt.Fprintln(v.w, "\n"+inWords(v.groupsNote()[2:]))
 		return err
 	}
 	return nil
@@ -272,7 +272,7 @@ type lineWriter struct {
 
 func (w *lineWriter) line(format string, args ...any) {
 	if w.err == nil {
-		_, w.err = fmt.Fprintln(w.w, diagnostics.Inert(fmt.Sprintf(format, args...)))
+		_, w.err = fmt.Fprintln(w.w, inWords(diagnostics.Inert(fmt.Sprintf(format, args...))))
 	}
 }
 

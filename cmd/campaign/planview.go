@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mattn/go-runewidth"
+
 	"campaign/internal/campaign"
 	"campaign/internal/diagnostics"
 	"campaign/internal/plan"
@@ -108,7 +110,7 @@ func (v *planView) deliveries(ctx context.Context, j *job, d *planned) error {
 			d.Upstream = append(d.Upstream, r)
 			return nil
 		}
-		_, err := fmt.Fprintf(v.w, "\n  request %s, %s\n    %s %s\n%s\n%s\n", r.Delivery, count(r.Recipients, j.unit()), r.Method, r.URL, headerLines(r.Header), indent(r.Body))
+		_, err := fmt.Fprintf(v.w, "\n  %s\n    %s %s\n%s\n%s\n", inWords(fmt.Sprintf("request %s, %s", r.Delivery, count(r.Recipients, j.unit()))), r.Method, r.URL, headerLines(r.Header), indent(r.Body))
 		return err
 	})
 }
@@ -157,7 +159,7 @@ func (v *planView) preview(ctx context.Context, j *job) (found int, err error) {
 			v.found = append(v.found, p)
 			return v.lines.Encode(p)
 		}
-		fmt.Fprintf(v.w, "%s: the message of row %d (request %s, %s)\n", p.Campaign, p.Row, p.Delivery, count(len(delivery.Recipients), j.unit()))
+		speak(v.w, "%s: the message of row %d (request %s, %s)\n", p.Campaign, p.Row, p.Delivery, count(len(delivery.Recipients), j.unit()))
 		return printTexts(v.w, p.Message)
 	})
 	return found, err
@@ -194,7 +196,7 @@ func (v *planView) text(j *job, d planned, s plan.Summary) {
 	}
 	fmt.Fprintf(v.w, "%s (%s)\n", d.Campaign, d.File)
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(v.w, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(v.w, "  %s %s\n", runewidth.FillRight(inWords(name), 11), inWords(fmt.Sprintf(format, args...)))
 	}
 	line("sends", "%s through %s (%s) at %s", d.Channel, d.Target, d.Profile, d.Address)
 	line("to", "%d of %s%s in %s", s.Totals.Recipients-s.Totals.Skipped, count(s.Totals.Recipients, j.unit()), whose, count(d.Requests, "request"))
@@ -222,7 +224,7 @@ func (v *planView) text(j *job, d planned, s plan.Summary) {
 	line("run", "%s, occurrence %s", d.Run, d.Occurrence)
 	line("digest", "%s", d.Digest)
 	if d.First != nil {
-		fmt.Fprintln(v.w, "  the first message:")
+		speak(v.w, "  the first message:\n")
 		_ = printTexts(indented{v.w}, d.First)
 	}
 }

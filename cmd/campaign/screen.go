@@ -17,9 +17,10 @@ import (
 type screen struct {
 	mu    sync.Mutex
 	w     io.Writer
-	width func() int // columns
-	block []string   // as shown
-	open  bool       // the last thing written was no whole line: a question
+	width func() int          // columns
+	block []string            // as shown
+	open  bool                // the last thing written was no whole line: a question
+	words func(string) string // what is written, in the reader's language; nil: as it is
 }
 
 func newScreen(w io.Writer) *screen {
@@ -33,8 +34,19 @@ func newScreen(w io.Writer) *screen {
 	}}
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer, for what people read.
 func (s *screen) Write(p []byte) (int, error) {
+	if s.words == nil {
+		return s.write(p)
+	}
+	if _, err := s.write([]byte(s.words(string(p)))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// write writes as it is.
+func (s *screen) write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.block) == 0 {
@@ -57,6 +69,9 @@ func (s *screen) show(lines []string) {
 	before := s.erase()
 	s.block = nil
 	for _, l := range lines {
+		if s.words != nil {
+			l = s.words(l)
+		}
 		s.block = append(s.block, runewidth.Truncate(l, max(s.width()-1, 1), "…")) // a line that is full may wrap
 	}
 	_, _ = io.WriteString(s.w, before+draw(s.block)) // progress is no data

@@ -101,10 +101,10 @@ func (t *todo) title(s *sender) string {
 func (s *sender) wantsMore(ctx context.Context, t *todo) (open bool, code int, err error) {
 	switch {
 	case t.run.State == campaign.Cancelled:
-		fmt.Fprintf(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", t.title(s))
+		speak(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", t.title(s))
 		return false, codeOf(t.counts.Report), s.lateReport(ctx, t)
 	case t.counts.Complete():
-		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", t.title(s), t.run.Began.In(s.decl.Location).Format("2006-01-02 15:04"), report.Verdict(t.counts.Report))
+		speak(s.stdout, "%s is done since %s: nothing to do. %s\n", t.title(s), t.run.Began.In(s.decl.Location).Format("2006-01-02 15:04"), spokenVerdict(t.counts.Report))
 		return false, codeOf(t.counts.Report), s.lateReport(ctx, t)
 	case t.counts.waits >= 0 && !s.flags.confirmed && t.counts.expired.IsZero():
 		fmt.Fprintf(s.stderr, "%s waits for a person: %s\n", t.title(s), t.counts.settled(t.run))

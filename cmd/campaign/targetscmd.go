@@ -81,7 +81,7 @@ func (p *project) listTargets(a *app) error {
 	if err != nil {
 		return fail(exitState, "%w", err)
 	}
-	fmt.Fprintf(a.stdout, "Profile %s of %s\n\n", p.profile.Name, p.decl.ID)
+	speak(a.stdout, "Profile %s of %s\n\n", p.profile.Name, p.decl.ID)
 	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "TARGET\tSYSTEM\tADDRESS\tSECRETS\tTRUSTED")
 	for _, name := range slices.Sorted(maps.Keys(p.profile.Targets)) {
@@ -160,17 +160,17 @@ func (p *project) checkTargets(ctx context.Context, a *app) error {
 			return err
 		}
 		if err := p.guardTrust(trust, declared, account); err != nil {
-			fmt.Fprintf(a.stdout, "%s: %v\n", name, err)
+			speak(a.stdout, "%s: %v\n", name, err)
 			code = worst(code, exitCode(err))
 			continue
 		}
 		said, err := p.reach(ctx, declared, account)
 		if err != nil {
-			fmt.Fprintf(a.stdout, "%s: %v\n", name, err)
+			speak(a.stdout, "%s: %v\n", name, err)
 			code = worst(code, reachCode(err))
 			continue
 		}
-		fmt.Fprintf(a.stdout, "%s: %s\n", name, said)
+		speak(a.stdout, "%s: %s\n", name, said)
 	}
 	return quit(code)
 }
@@ -239,7 +239,7 @@ account that is not on loopback and differs from that record: a merge request ca
 			if err := trust.write(); err != nil {
 				return fail(exitState, "%w", err)
 			}
-			fmt.Fprintf(a.stdout, "trusted: %s of profile %s, at %s, %s\n", declared.Name, p.profile.Name, account.BaseURL(), sources(account))
+			speak(a.stdout, "trusted: %s of profile %s, at %s, %s\n", declared.Name, p.profile.Name, account.BaseURL(), sources(account))
 			return nil
 		},
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The catalogue is a file a room: an English sentence on a line of its own, and the
@@ -17,7 +19,8 @@ import (
 // breaks around them: a value that is put in with + is %s, and holes that touch are
 // one. In the Chinese sentence %s, %d and %q keep their order or have a number, as
 // %[2]s; %m is a hole whose text is a sentence itself, or a number of things, and is
-// translated again. `%d recipient(s)` stands for the singular and the plural.
+// translated again, %n one that may also be a single word. A word alone is translated
+// nowhere else: it could be the name of a key or of a file. `%d recipient(s)` stands for the singular and the plural.
 //
 //go:embed zh/*.txt
 var texts embed.FS
@@ -117,7 +120,7 @@ func numbers(english string) []string {
 // sentence is the Chinese of a whole sentence. found is false where there is no such
 // sentence; a sentence that could be read in two ways is found and stays English.
 func (b *book) sentence(text string, depth int) (said string, found bool) {
-	if said, ok := b.exact[text]; ok {
+	if said, ok := b.exact[text]; ok && strings.Contains(text, " ") {
 		return said, true
 	}
 	var best *pattern
@@ -128,7 +131,7 @@ func (b *book) sentence(text string, depth int) (said string, found bool) {
 		}
 		at, ok, ambiguous := b.match(p, text)
 		switch {
-		case !ok:
+		case !ok || !b.values(p, text, at, depth):
 		case best == nil && ambiguous:
 			return text, true
 		case best == nil:
@@ -173,19 +176,70 @@ func contradicts(text string, best *pattern, places []int, other *pattern, at []
 	return false
 }
 
+// values reports whether a sentence's holes can hold what they would: one at its
+// beginning no context of its own, and those of a short sentence values without blanks,
+// lists of such, or sentences that are known.
+func (b *book) values(p *pattern, text string, places []int, depth int) bool {
+	for i := range p.holes {
+		value := text[places[2*i]:places[2*i+1]]
+		c := p.in(i + 1)
+		if p.holes[i] != 's' || c.free {
+			continue
+		}
+		if !c.again && places[2*i] == 0 && strings.Contains(value, ": ") {
+			return false
+		}
+		if !p.weak || !strings.Contains(strings.ReplaceAll(value, ", ", ""), " ") {
+			continue
+		}
+		if !c.again {
+			return false
+		}
+		if _, ok := b.part(value, depth, true); !ok && lettered(value) {
+			return false
+		}
+	}
+	return true
+}
+
 // fill puts what stands in the holes into the Chinese sentence.
 func (b *book) fill(p *pattern, text string, places []int, depth int) string {
-	var out strings.Builder
+	out := ""
 	for _, c := range p.chinese {
 		if c.hole == 0 {
-			out.WriteString(c.text)
+			out = joined(out, c.text)
 			continue
 		}
 		value := text[places[2*c.hole-2]:places[2*c.hole-1]]
 		if c.again {
-			value, _ = b.part(value, depth)
+			value, _ = b.part(value, depth, c.words)
 		}
-		out.WriteString(value)
+		out = joined(out, value)
 	}
-	return out.String()
+	return out
 }
+
+// joined puts texts together as Chinese typesetting has it: a blank between Chinese and
+// other letters, none between Chinese ones.
+func joined(before, after string) string {
+	left, _ := utf8.DecodeLastRuneInString(before)
+	right, size := utf8.DecodeRuneInString(after)
+	next, _ := utf8.DecodeRuneInString(after[size:])
+	switch {
+	case right == ' ' && unicode.Is(unicode.Han, left) && unicode.Is(unicode.Han, next):
+		return before + after[size:]
+	case unicode.Is(unicode.Han, left) && plain(right) || plain(left) && unicode.Is(unicode.Han, right):
+		return before + " " + after
+	case left == ' ' && unicode.Is(unicode.Han, right) && hanBefore(before):
+		return before[:len(before)-1] + after
+	}
+	return before + after
+}
+
+func hanBefore(text string) bool {
+	r, _ := utf8.DecodeLastRuneInString(strings.TrimSuffix(text, " "))
+	return unicode.Is(unicode.Han, r)
+}
+
+// plain reports letters and digits that stand apart from Chinese ones.
+func plain(r rune) bool { return r >= '0' && r <= '9' || r < unicode.MaxASCII && unicode.IsLetter(r) }

@@ -2,6 +2,7 @@ package language
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,13 +34,7 @@ func TestEverythingIsTranslated(t *testing.T) {
 			missing[m.room] = append(missing[m.room], fmt.Sprintf("# %s\n%s\n\t\n", m.place, m.english))
 		}
 	}
-	for _, room := range slices.Sorted(func(yield func(string) bool) {
-		for room := range missing {
-			if !yield(room) {
-				return
-			}
-		}
-	}) {
+	for _, room := range slices.Sorted(maps.Keys(missing)) {
 		t.Errorf("%d sentences of %s have no Chinese: put them into %s, the Chinese behind the tab:\n\n%s",
 			len(missing[room]), room, fileOf(room), strings.Join(missing[room], ""))
 	}

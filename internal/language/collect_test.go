@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -62,13 +63,7 @@ func collect(t *testing.T, root fs.FS) *collection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := slices.Sorted(func(yield func(string) bool) {
-		for name := range parsed {
-			if !yield(name) {
-				return
-			}
-		}
-	})
+	names := slices.Sorted(maps.Keys(parsed))
 	for _, name := range names {
 		c.findFormats(path.Dir(name), parsed[name])
 		c.findConsts(path.Dir(name), parsed[name])
@@ -333,7 +328,11 @@ func normal(format string) string {
 	for i, text := range texts {
 		b.WriteString(strings.ReplaceAll(text, "%", "%%"))
 		if i < len(verbs) {
-			b.WriteString("%" + string(verbs[i].kind))
+			kind := verbs[i].kind
+			if kind == 'v' {
+				kind = 's'
+			}
+			b.WriteString("%" + string(kind))
 		}
 	}
 	s := strings.TrimSpace(touching.ReplaceAllString(b.String(), "%s"))
@@ -425,39 +424,72 @@ func logs(name, on string) bool {
 var ofFiles = map[string]bool{"schema/campaign.schema.json": true, "schema/targets.schema.json": true, "schema/calendar.schema.json": true}
 
 // schema takes the titles and descriptions that hints are made of: those beside a
-// pattern, a constant or a ban.
+// pattern, a constant or a ban, and those of keys that must be there.
 func (c *collection) schema(name string, data []byte) error {
-	var v any
-	if err := json.Unmarshal(data, &v); err != nil {
+	var root any
+	if err := json.Unmarshal(data, &root); err != nil {
 		return err
 	}
-	var walk func(v any, banned bool)
-	walk = func(v any, banned bool) {
+	add := func(text string) {
+		c.messages = append(c.messages, message{strings.ReplaceAll(text, "%", "%%"), path.Dir(name), name})
+	}
+	describe := func(v map[string]any) {
+		if text, ok := v["description"].(string); ok {
+			add(lowered(strings.TrimSuffix(text, "."), false))
+		}
+	}
+	var walk func(v any)
+	walk = func(v any) {
 		switch v := v.(type) {
 		case []any:
 			for _, x := range v {
-				walk(x, false)
+				walk(x)
 			}
 		case map[string]any:
-			_, pattern := v["pattern"]
-			_, constant := v["const"]
-			if title, ok := v["title"].(string); ok && pattern {
-				c.messages = append(c.messages, message{lowered(title, true), path.Dir(name), name})
-			}
-			if text, ok := v["description"].(string); ok && (pattern || constant || banned) {
-				english := text
-				if !banned {
-					english = lowered(strings.TrimSuffix(text, "."), false)
+			if _, pattern := v["pattern"]; pattern {
+				if title, ok := v["title"].(string); ok {
+					add(lowered(title, true))
 				}
-				c.messages = append(c.messages, message{strings.ReplaceAll(english, "%", "%%"), path.Dir(name), name})
+				describe(v)
 			}
-			for key, x := range v {
-				walk(x, key == "not")
+			if _, constant := v["const"]; constant {
+				describe(v)
+			}
+			if ban, ok := v["not"].(map[string]any); ok {
+				if text, ok := ban["description"].(string); ok {
+					add(text)
+				}
+			}
+			required, _ := v["required"].([]any)
+			properties, _ := v["properties"].(map[string]any)
+			for _, key := range required {
+				if key, ok := key.(string); ok {
+					describe(followed(root, properties[key]))
+				}
+			}
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				walk(v[key])
 			}
 		}
 	}
-	walk(v, false)
+	walk(root)
 	return nil
+}
+
+// followed is a schema, or the one that it refers to.
+func followed(root, v any) map[string]any {
+	m, _ := v.(map[string]any)
+	target, ok := m["$ref"].(string)
+	if !ok {
+		return m
+	}
+	at := root
+	for _, key := range strings.Split(strings.TrimPrefix(target, "#/"), "/") {
+		parent, _ := at.(map[string]any)
+		at = parent[key]
+	}
+	m, _ = at.(map[string]any)
+	return m
 }
 
 // lowered is a title or description as hints have it.

@@ -24,7 +24,11 @@ func Chinese(text string) (string, bool) {
 	if len(text) > longest || !utf8.ValidString(text) {
 		return text, false
 	}
-	return catalogue().translate(text, deepest)
+	b := catalogue()
+	if said, ok := b.exact[text]; ok {
+		return said, true
+	}
+	return b.translate(text, deepest)
 }
 
 // Lines is text in Chinese line by line, with its indentation. Lines that are not
@@ -51,7 +55,7 @@ func (c *book) translate(text string, depth int) (string, bool) {
 	if said, found := c.sentence(text, depth-1); found {
 		return said, said != text
 	}
-	for _, split := range []func(string, int) (string, bool){c.tagged, c.context, c.clauses, c.predicate, c.bracketed, c.listed} {
+	for _, split := range []func(string, int) (string, bool){c.tagged, c.clauses, c.context, c.predicate, c.bracketed, c.items} {
 		if said, ok := split(text, depth-1); ok {
 			return said, true
 		}
@@ -59,21 +63,26 @@ func (c *book) translate(text string, depth int) (string, bool) {
 	return text, false
 }
 
-// part is a part of a sentence in Chinese, or as it is.
-func (c *book) part(text string, depth int) (string, bool) {
-	said, ok := c.translate(text, depth)
-	if !ok {
-		return text, false
+// part is a part of a sentence in Chinese, or as it is. words lets it be a single word,
+// or a list of such.
+func (c *book) part(text string, depth int, words bool) (string, bool) {
+	if words {
+		if said, ok := c.exact[text]; ok {
+			return said, true
+		}
+		if said, ok := c.listed(text, depth, true); ok {
+			return said, true
+		}
 	}
-	return said, true
+	return c.translate(text, depth)
 }
 
 // tagged takes a mark such as [sandbox] from before a line.
 func (c *book) tagged(text string, depth int) (string, bool) {
-	for _, tag := range []string{"[sandbox] ", "- "} {
+	for _, tag := range []string{"[sandbox] ", "campaign: ", "- "} {
 		if rest, ok := strings.CutPrefix(text, tag); ok {
 			body := strings.TrimLeft(rest, " ")
-			said, ok := c.part(body, depth)
+			said, ok := c.part(body, depth, false)
 			return tag + rest[:len(rest)-len(body)] + said, ok
 		}
 	}
@@ -88,16 +97,14 @@ func (c *book) context(text string, depth int) (string, bool) {
 		if said, ok := c.translate(text[at+2:], depth); ok {
 			where := text[:at]
 			if strings.Contains(where, " ") {
-				where, _ = c.part(where, depth)
+				where, _ = c.part(where, depth, false)
 			}
 			return where + "：" + said, true
 		}
 	}
 	for at := range indexes(text, ": ") {
-		if !strings.Contains(text[:at], " ") && lettered(text[at+2:]) {
-			continue
-		}
-		if said, ok := c.translate(text[:at], depth); ok {
+		before, number := text[:at], !lettered(text[at+2:])
+		if said, ok := c.part(before, depth, number); ok {
 			return said + "：" + text[at+2:], true
 		}
 	}
@@ -121,7 +128,7 @@ func (c *book) clauses(text string, depth int) (string, bool) {
 			}
 		}
 		n = max(n, 1)
-		said, ok := c.part(strings.Join(parts[:n], "; "), depth)
+		said, ok := c.part(strings.Join(parts[:n], "; "), depth, false)
 		out, known, parts = append(out, said), known || ok, parts[n:]
 	}
 	return strings.Join(out, "；"), known
@@ -135,8 +142,8 @@ func (c *book) predicate(text string, depth int) (string, bool) {
 	for _, v := range verbs {
 		for at := range indexes(text, v) {
 			if said, found := c.sentence(text[at+1:], depth); found && said != text[at+1:] {
-				subject, _ := c.part(text[:at], depth)
-				return subject + " " + said, true
+				subject, _ := c.part(text[:at], depth, false)
+				return joined(subject+" ", said), true
 			}
 		}
 	}
@@ -149,8 +156,8 @@ func (c *book) bracketed(text string, depth int) (string, bool) {
 		return text, false
 	}
 	for at := range indexes(text, " (") {
-		before, first := c.part(text[:at], depth)
-		remark, second := c.part(text[at+2:len(text)-1], depth)
+		before, first := c.part(text[:at], depth, false)
+		remark, second := c.part(text[at+2:len(text)-1], depth, false)
 		if first || second {
 			return before + "（" + remark + "）", true
 		}
@@ -158,20 +165,35 @@ func (c *book) bracketed(text string, depth int) (string, bool) {
 	return text, false
 }
 
-// listed reads "a, b and c": it is one where all are known, or numbers.
-func (c *book) listed(text string, depth int) (string, bool) {
-	for _, sign := range []struct{ english, chinese string }{{", ", "，"}, {" and ", "和"}, {" or ", "或"}} {
+// items reads a list of sentences or numbers.
+func (c *book) items(text string, depth int) (string, bool) { return c.listed(text, depth, false) }
+
+// listed reads "a, b and c": it is one where all are known, or numbers; names may be
+// joined by and or or.
+func (c *book) listed(text string, depth int, words bool) (string, bool) {
+	if depth == 0 {
+		return text, false
+	}
+	for _, sign := range []struct {
+		english, chinese string
+		names            bool
+	}{{", ", "，", false}, {" and ", "和", true}, {" or ", "或", true}} {
 		parts := strings.Split(text, sign.english)
-		if len(parts) == 1 {
+		if len(parts) == 1 || len(parts) > mostParts {
 			continue
 		}
-		all, known := true, false
+		all, known, out := true, sign.names, ""
 		for i, p := range parts {
-			said, ok := c.part(p, depth)
-			parts[i], all, known = said, all && (ok || !lettered(p)), known || ok
+			said, ok := c.part(p, depth-1, words)
+			name := !lettered(p) || sign.names && !strings.Contains(p, " ")
+			all, known = all && (ok || name), known || ok
+			if i > 0 {
+				out = joined(out, sign.chinese)
+			}
+			out = joined(out, said)
 		}
 		if all && known {
-			return strings.Join(parts, sign.chinese), true
+			return out, true
 		}
 	}
 	return text, false

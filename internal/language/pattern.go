@@ -15,6 +15,7 @@ type pattern struct {
 	chinese []piece
 	longest string // of between: what a text must have to be this sentence
 	literal int    // bytes of between
+	weak    bool   // few words of its own: what stands in its holes must look like values
 
 	first, last *regexp.Regexp // each hole as short, or as long, as can be; made when wanted
 }
@@ -23,18 +24,25 @@ type pattern struct {
 type piece struct {
 	text  string
 	hole  int  // 1-based; 0: a text
-	again bool // what stands in the hole is a sentence itself
+	again bool // what stands in the hole is a sentence itself, or a part of one
+	words bool // and may be a single word of the catalogue
+	free  bool // what stands in the hole may be any text, also in a short sentence
 }
 
 var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[-+# 0]*\d*(?:\.\d+)?([a-zA-Z%])`)
 
 // parse reads an English sentence and its Chinese one. Holes without a number are
-// counted as fmt does; %m in the Chinese is a hole that holds a sentence itself.
+// counted as fmt does; %m in the Chinese is a hole that holds a sentence itself, and %n
+// one that may hold a single word of the catalogue, %v one that may hold anything where
+// the sentence has few words of its own.
 func parse(english, chinese string) (*pattern, error) {
 	p := &pattern{english: english}
 	texts, verbs := cut(english)
 	p.between = texts
 	for _, v := range verbs {
+		if v.kind == 'v' { // any text, in English as well
+			v.kind = 's'
+		}
 		p.holes = append(p.holes, v.kind)
 	}
 	for _, text := range texts {
@@ -43,6 +51,7 @@ func parse(english, chinese string) (*pattern, error) {
 			p.longest = text
 		}
 	}
+	p.weak = letters(strings.Join(texts, "")) < fewLetters
 	for i := 1; i < len(texts)-1; i++ {
 		if texts[i] == "" {
 			return nil, fmt.Errorf("two holes touch in %q: write them as one", english)
@@ -65,12 +74,25 @@ func parse(english, chinese string) (*pattern, error) {
 			return nil, fmt.Errorf("%q has %d holes, and hole %d is named out of them or twice in %q", english, len(p.holes), n, chinese)
 		}
 		used[n] = true
-		p.chinese = append(p.chinese, piece{hole: n, again: verbs[i].kind == 'm'})
+		p.chinese = append(p.chinese, piece{hole: n, again: verbs[i].kind == 'm' || verbs[i].kind == 'n', words: verbs[i].kind == 'n', free: verbs[i].kind == 'v'})
 	}
 	if len(used) != len(p.holes) {
 		return nil, fmt.Errorf("%q has %d holes and %d of them are in %q: nothing may be left out", english, len(p.holes), len(used), chinese)
 	}
 	return p, nil
+}
+
+// fewLetters is how many letters make a sentence so short that it could be found in
+// others by chance.
+const fewLetters = 20
+
+func letters(text string) (n int) {
+	for _, r := range text {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			n++
+		}
+	}
+	return n
 }
 
 type hole struct {
@@ -109,8 +131,8 @@ func kindOf(letter string) rune {
 		return 'd'
 	case "q":
 		return 'q'
-	case "m":
-		return 'm'
+	case "m", "n", "v":
+		return rune(letter[0])
 	}
 	return 's'
 }
@@ -173,11 +195,14 @@ func (p *pattern) covers(places []int, at int) bool {
 	return true
 }
 
-func (p *pattern) isSentence(hole int) bool {
+func (p *pattern) isSentence(hole int) bool { return p.in(hole).again }
+
+// in is where a hole stands in the Chinese sentence.
+func (p *pattern) in(hole int) piece {
 	for _, c := range p.chinese {
 		if c.hole == hole {
-			return c.again
+			return c
 		}
 	}
-	return false
+	return piece{}
 }

@@ -63,6 +63,8 @@ type words struct {
 	byResend      string
 	unlessFound   string
 
+	trialMark, sandboxMark string // before a line
+
 	stageSettled string // a number; empty: as the runner says it
 
 	page pageWords
@@ -77,7 +79,8 @@ func in(language string) *words {
 }
 
 var english = &words{
-	lang:  "en",
+	lang:      "en",
+	trialMark: "TRIAL ", sandboxMark: "SANDBOX ",
 	colon: ": ", semicolon: "; ", comma: ", ", stop: ".",
 	counted: "%s %s",
 	states: map[State]string{
