@@ -24,8 +24,11 @@ func speak(w io.Writer, format string, args ...any) {
 
 // verbatim is where what is for programs, or others' words, is written as it is.
 func verbatim(w io.Writer) io.Writer {
-	if s, ok := w.(*screen); ok {
+	switch s := w.(type) {
+	case *screen:
 		return unspoken{s}
+	case *together:
+		return verbatim(s.w)
 	}
 	return w
 }

@@ -305,12 +305,12 @@ func announce(t *todo) string {
 	if t.known && !t.counts.expired.IsZero() {
 		return fmt.Sprintf("%s: what is not sent has expired (%s): it is left out", t.run.Campaign, t.counts.expired.Format(time.RFC3339))
 	}
-	verb := "sends to"
+	text := "%s sends to %s in %s through %s at %s"
 	if t.known {
-		verb = "goes on with"
+		text = "%s goes on with %s in %s through %s at %s"
 	}
 	w := t.waiting()
-	text := fmt.Sprintf("%s %s %s in %s through %s at %s", t.campaign.Name, verb, count(w.recipients, t.unit()),
+	text = fmt.Sprintf(text, t.campaign.Name, count(w.recipients, t.unit()),
 		count(w.requests, "request"), t.declared.Name, t.account.BaseURL())
 	if t.known && t.counts.again.requests > 0 {
 		text += fmt.Sprintf("; %s of them again, because what became of them is unknown (unknown: resend)", count(t.counts.again.recipients, t.unit()))

@@ -111,7 +111,7 @@ func open(files fs.FS) (*book, error) {
 
 // numbers are the singular and the plural of an entry that stands for both.
 func numbers(english string) []string {
-	if !strings.Contains(english, "(s)") {
+	if !strings.HasPrefix(english, "%d ") || !strings.HasSuffix(english, "(s)") {
 		return []string{english}
 	}
 	return []string{strings.Replace(english, "(s)", "", 1), strings.Replace(english, "(s)", "s", 1)}
@@ -177,7 +177,7 @@ func contradicts(text string, best *pattern, places []int, other *pattern, at []
 }
 
 // values reports whether a sentence's holes can hold what they would: one at its
-// beginning no context of its own, and those of a short sentence values without blanks,
+// beginning no context of its own, one for words no sentences, and those of a short sentence values without blanks,
 // lists of such, or sentences that are known.
 func (b *book) values(p *pattern, text string, places []int, depth int) bool {
 	for i := range p.holes {
@@ -185,6 +185,9 @@ func (b *book) values(p *pattern, text string, places []int, depth int) bool {
 		c := p.in(i + 1)
 		if p.holes[i] != 's' || c.free {
 			continue
+		}
+		if c.words && (strings.Contains(value, "; ") || strings.Contains(value, ": ")) {
+			return false
 		}
 		if !c.again && places[2*i] == 0 && strings.Contains(value, ": ") {
 			return false

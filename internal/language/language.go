@@ -8,6 +8,7 @@
 package language
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -55,7 +56,7 @@ func (c *book) translate(text string, depth int) (string, bool) {
 	if said, found := c.sentence(text, depth-1); found {
 		return said, said != text
 	}
-	for _, split := range []func(string, int) (string, bool){c.tagged, c.clauses, c.context, c.predicate, c.bracketed, c.items} {
+	for _, split := range []func(string, int) (string, bool){c.tagged, c.placed, c.clauses, c.items, c.context, c.predicate, c.bracketed} {
 		if said, ok := split(text, depth-1); ok {
 			return said, true
 		}
@@ -77,29 +78,54 @@ func (c *book) part(text string, depth int, words bool) (string, bool) {
 	return c.translate(text, depth)
 }
 
-// tagged takes a mark such as [sandbox] from before a line.
+// ofRule is the name of a rule behind a problem, or the colon behind a question.
+var ofRule = regexp.MustCompile(`^(.*[^:])( \[[a-z-]+\]|:)$`)
+
+// tagged takes what is the same in every language from the ends of a line.
 func (c *book) tagged(text string, depth int) (string, bool) {
 	for _, tag := range []string{"[sandbox] ", "campaign: ", "- "} {
 		if rest, ok := strings.CutPrefix(text, tag); ok {
 			body := strings.TrimLeft(rest, " ")
-			said, ok := c.part(body, depth, false)
+			said, ok := c.translate(body, depth)
 			return tag + rest[:len(rest)-len(body)] + said, ok
+		}
+	}
+	if m := ofRule.FindStringSubmatch(text); m != nil {
+		said, ok := c.translate(m[1], depth)
+		if m[2] == ":" {
+			return said + "：", ok
+		}
+		return said + m[2], ok
+	}
+	return text, false
+}
+
+// placed reads "where: what" where the rest is one sentence as a whole.
+func (c *book) placed(text string, depth int) (string, bool) {
+	for at := range indexes(text, ": ") {
+		if said, found := c.sentence(text[at+2:], depth); found && said != text[at+2:] {
+			return c.where(text[:at], depth) + "：" + said, true
 		}
 	}
 	return text, false
 }
 
+// where is what stands before a colon: a single word is the name of a key or file, and
+// stays.
+func (c *book) where(text string, depth int) string {
+	if !strings.Contains(text, " ") {
+		return text
+	}
+	said, _ := c.translate(text, depth)
+	return said
+}
+
 // context reads "where: what". The first colon behind which the rest is known wins,
-// so that a path may hold one. A single word before it is the name of a key or file,
-// and stays; before a number it is what is counted.
+// so that a path may hold one. A single word before a number is what is counted.
 func (c *book) context(text string, depth int) (string, bool) {
 	for at := range indexes(text, ": ") {
 		if said, ok := c.translate(text[at+2:], depth); ok {
-			where := text[:at]
-			if strings.Contains(where, " ") {
-				where, _ = c.part(where, depth, false)
-			}
-			return where + "：" + said, true
+			return c.where(text[:at], depth) + "：" + said, true
 		}
 	}
 	for at := range indexes(text, ": ") {
