@@ -29,8 +29,13 @@ var texts embed.FS
 type book struct {
 	mu       sync.Mutex // for expressions, which are made when they are wanted
 	exact    map[string]string
-	patterns []*pattern // those with holes, most literal text first
+	patterns []*pattern     // those with holes, most literal text first
+	index    map[gram][]int // those that have it in their longest text, as places in patterns
+	short    []int          // those whose longest text has no gram
 }
+
+// gram is a piece of a text by which sentences are found.
+type gram [4]byte
 
 var catalogue = sync.OnceValue(func() *book {
 	b, err := open(texts)
@@ -106,7 +111,42 @@ func open(files fs.FS) (*book, error) {
 	slices.SortFunc(b.patterns, func(x, y *pattern) int {
 		return cmp.Or(cmp.Compare(y.literal, x.literal), cmp.Compare(x.english, y.english))
 	})
+	b.makeIndex()
 	return b, nil
+}
+
+// makeIndex files each sentence under the gram of its longest text that is rarest.
+func (b *book) makeIndex() {
+	often := map[gram]int{}
+	for _, p := range b.patterns {
+		for i := 0; i+4 <= len(p.longest); i++ {
+			often[gram([]byte(p.longest[i:i+4]))]++
+		}
+	}
+	b.index = map[gram][]int{}
+	for n, p := range b.patterns {
+		if len(p.longest) < 4 {
+			b.short = append(b.short, n)
+			continue
+		}
+		rarest := gram([]byte(p.longest[:4]))
+		for i := 1; i+4 <= len(p.longest); i++ {
+			if g := gram([]byte(p.longest[i : i+4])); often[g] < often[rarest] {
+				rarest = g
+			}
+		}
+		b.index[rarest] = append(b.index[rarest], n)
+	}
+}
+
+// candidates are the sentences that a text could be, most literal text first.
+func (b *book) candidates(text string) []int {
+	found := slices.Clone(b.short)
+	for i := 0; i+4 <= len(text); i++ {
+		found = append(found, b.index[gram{text[i], text[i+1], text[i+2], text[i+3]}]...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // numbers are the singular and the plural of an entry that stands for both.
@@ -125,7 +165,8 @@ func (b *book) sentence(text string, depth int) (said string, found bool) {
 	}
 	var best *pattern
 	var places []int
-	for _, p := range b.patterns {
+	for _, n := range b.candidates(text) {
+		p := b.patterns[n]
 		if !strings.Contains(text, p.longest) {
 			continue
 		}
@@ -186,13 +227,13 @@ func (b *book) values(p *pattern, text string, places []int, depth int) bool {
 		if p.holes[i] != 's' || c.free {
 			continue
 		}
-		if c.words && (strings.Contains(value, "; ") || strings.Contains(value, ": ")) {
+		if p.weak && c.again && strings.Contains(value, "; ") || c.words && (strings.Contains(value, "; ") || strings.Contains(value, ": ")) {
 			return false
 		}
 		if !c.again && places[2*i] == 0 && strings.Contains(value, ": ") {
 			return false
 		}
-		if !p.weak || !strings.Contains(strings.ReplaceAll(value, ", ", ""), " ") {
+		if !p.weak || !strings.Contains(strings.ReplaceAll(value, ", ", ""), " ") || !lettered(value) { // a time has blanks
 			continue
 		}
 		if !c.again {
@@ -229,19 +270,21 @@ func joined(before, after string) string {
 	right, size := utf8.DecodeRuneInString(after)
 	next, _ := utf8.DecodeRuneInString(after[size:])
 	switch {
-	case right == ' ' && unicode.Is(unicode.Han, left) && unicode.Is(unicode.Han, next):
+	case right == ' ' && wide(left) && wide(next):
 		return before + after[size:]
+	case left == ' ' && wide(right):
+		if r, _ := utf8.DecodeLastRuneInString(before[:len(before)-1]); wide(r) {
+			return before[:len(before)-1] + after
+		}
 	case unicode.Is(unicode.Han, left) && plain(right) || plain(left) && unicode.Is(unicode.Han, right):
 		return before + " " + after
-	case left == ' ' && unicode.Is(unicode.Han, right) && hanBefore(before):
-		return before[:len(before)-1] + after
 	}
 	return before + after
 }
 
-func hanBefore(text string) bool {
-	r, _ := utf8.DecodeLastRuneInString(strings.TrimSuffix(text, " "))
-	return unicode.Is(unicode.Han, r)
+// wide reports Chinese characters and their punctuation.
+func wide(r rune) bool {
+	return unicode.Is(unicode.Han, r) || r >= 0x3000 && r <= 0x303f || r >= 0xff00 && r <= 0xffef
 }
 
 // plain reports letters and digits that stand apart from Chinese ones.

@@ -83,10 +83,10 @@ var ofRule = regexp.MustCompile(`^(.*[^:])( \[[a-z-]+\]|:)$`)
 
 // tagged takes what is the same in every language from the ends of a line.
 func (c *book) tagged(text string, depth int) (string, bool) {
-	for _, tag := range []string{"[sandbox] ", "campaign: ", "- "} {
+	for _, tag := range []string{"[sandbox] ", "campaign: "} {
 		if rest, ok := strings.CutPrefix(text, tag); ok {
 			body := strings.TrimLeft(rest, " ")
-			said, ok := c.translate(body, depth)
+			said, ok := c.part(body, depth, true)
 			return tag + rest[:len(rest)-len(body)] + said, ok
 		}
 	}
@@ -161,7 +161,7 @@ func (c *book) clauses(text string, depth int) (string, bool) {
 }
 
 // verbs begin what can be said of a value that stands before it.
-var verbs = []string{" is ", " has ", " holds ", " stands ", " must ", " cannot ", " waits "}
+var verbs = []string{" is ", " has ", " holds ", " stands ", " must ", " cannot ", " waits ", " began "}
 
 // predicate reads "value says something".
 func (c *book) predicate(text string, depth int) (string, bool) {
@@ -169,6 +169,9 @@ func (c *book) predicate(text string, depth int) (string, bool) {
 		for at := range indexes(text, v) {
 			if said, found := c.sentence(text[at+1:], depth); found && said != text[at+1:] {
 				subject, _ := c.part(text[:at], depth, false)
+				if subject == "it" {
+					subject = "该活动"
+				}
 				return joined(subject+" ", said), true
 			}
 		}

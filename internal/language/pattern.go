@@ -177,8 +177,12 @@ func (p *pattern) match(text string) (places []int, found, ambiguous bool) {
 	places = places[2:]
 	other := p.last.FindStringSubmatchIndex(text)[2:]
 	for i := 1; i < len(p.holes); i++ { // between[i] stands between hole i-1 and i
-		if places[2*i] != other[2*i] && lettered(p.between[i]) {
+		switch {
+		case places[2*i] == other[2*i]:
+		case lettered(p.between[i]):
 			return places, true, true
+		case strings.TrimSpace(p.between[i]) == "": // any blank could be the one
+			return nil, false, false
 		}
 	}
 	return places, true, false
