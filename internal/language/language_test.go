@@ -92,8 +92,8 @@ func hostile(t *rapid.T, b *book, mark string) string {
 	for range rapid.IntRange(0, 4).Draw(t, "pieces") {
 		if rapid.Bool().Draw(t, "of a sentence") {
 			p := rapid.SampledFrom(b.patterns).Draw(t, "sentence")
-			if text := []rune(rapid.SampledFrom(p.between).Draw(t, "text")); len(text) > 0 { // all but its end: else it would be one
-				v.WriteString(string(text[:len(text)-1]))
+			if text := []rune(rapid.SampledFrom(p.between).Draw(t, "text")); len(text) > 0 { // all but its end, and in one piece: else it would be one
+				v.WriteString(strings.NewReplacer(": ", ":", "; ", ";", ", ", ",").Replace(string(text[:len(text)-1])))
 			}
 		} else {
 			v.WriteString(rapid.SampledFrom(pieces).Draw(t, "piece"))
