@@ -230,7 +230,7 @@ func (b *book) values(p *pattern, text string, places []int, depth int) bool {
 		if p.weak && c.again && strings.Contains(value, "; ") || c.words && (strings.Contains(value, "; ") || strings.Contains(value, ": ")) {
 			return false
 		}
-		if !c.again && places[2*i] == 0 && strings.Contains(value, ": ") {
+		if (!c.again || p.weak) && places[2*i] == 0 && strings.Contains(value, ": ") {
 			return false
 		}
 		if !p.weak || !strings.Contains(strings.ReplaceAll(value, ", ", ""), " ") || !lettered(value) { // a time has blanks

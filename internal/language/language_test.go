@@ -89,8 +89,9 @@ func hostile(t *rapid.T, b *book, mark string) string {
 	pieces := []string{": ", "; ", ", ", " (", ")", " is ", " and ", "%s", "%!s(MISSING)", "\"", "`", "：", "，", "已送达", " ", "\n", "[x]", "{{ }}", "$1", "(?s).*", "\x1b[31m"}
 	var v strings.Builder
 	v.WriteString(mark)
+	words := rapid.Bool().Draw(t, "words of sentences") // or what joins them: both together would be a sentence
 	for range rapid.IntRange(0, 4).Draw(t, "pieces") {
-		if rapid.Bool().Draw(t, "of a sentence") {
+		if words {
 			p := rapid.SampledFrom(b.patterns).Draw(t, "sentence")
 			if text := []rune(rapid.SampledFrom(p.between).Draw(t, "text")); len(text) > 0 { // all but its end, and in one piece: else it would be one
 				v.WriteString(strings.NewReplacer(": ", ":", "; ", ";", ", ", ",").Replace(string(text[:len(text)-1])))
