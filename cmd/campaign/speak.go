@@ -43,6 +43,14 @@ func spokenVerdict(r report.Report) string {
 	for i, text := range r.Warnings {
 		warnings[i] = inWords(text)
 	}
-	r.Warnings = warnings
+	r.Warnings, r.Reason = warnings, inWords(r.Reason)
 	return report.VerdictIn(language(), r)
+}
+
+// sign is the punctuation of the language of the locale.
+func sign(english, chinese string) string {
+	if language() == "zh" {
+		return chinese
+	}
+	return english
 }

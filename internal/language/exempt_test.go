@@ -68,7 +68,7 @@ func isStatement(file, text string) bool {
 var others = map[string]bool{
 	"open %s: %s": true, "campaign records 1": true, "<!doctype html>": true, // in system.txt; what a digest is made of
 	// names of flags and keys before a sentence: they stay
-	"--only: %s": true, "client_secret: %s": true, "it %s": true, "or %s": true, "channel: %s": true, "content: %s": true, "recipients: %s": true, "--outcome: %s": true, "--older-than %s: %s": true, "--listen %s: %s": true, "%s: %s of %s: %s": true,
+	"--only: %s": true, "client_secret: %s": true, "HTTP %d": true, "it %s": true, "or %s": true, "channel: %s": true, "content: %s": true, "recipients: %s": true, "--outcome: %s": true, "--older-than %s: %s": true, "--listen %s: %s": true, "%s: %s of %s: %s": true,
 	// programs, files, headers and what is sent
 	"campaign %s %s/%s %s": true, "source <(campaign completion bash)": true, "curl --globoff --request": true, "templates/%s.yaml": true,
 	"place-%d.lock": true, `"group_runs": %d`: true, "groups.%s.lock.yaml": true, "target: %s": true, `,"usertype":%s,"orgid"`: true,

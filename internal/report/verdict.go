@@ -18,7 +18,7 @@ func VerdictIn(language string, r Report) string { return in(language).line(r) }
 func (w *words) line(r Report) string {
 	state := w.states[r.State]
 	if r.Reason != "" {
-		state += " (" + plain(w.because(r.Reason)) + ")"
+		state += fmt.Sprintf(w.stateReason, plain(w.because(r.Reason)))
 	}
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }

@@ -64,6 +64,7 @@ type words struct {
 	unlessFound   string
 
 	trialMark, sandboxMark string // before a line
+	stateReason            string // in a line, behind the state
 
 	stageSettled string // a number; empty: as the runner says it
 
@@ -80,7 +81,7 @@ func in(language string) *words {
 
 var english = &words{
 	lang:      "en",
-	trialMark: "TRIAL ", sandboxMark: "SANDBOX ",
+	trialMark: "TRIAL ", sandboxMark: "SANDBOX ", stateReason: " (%s)",
 	colon: ": ", semicolon: "; ", comma: ", ", stop: ".",
 	counted: "%s %s",
 	states: map[State]string{
