@@ -424,7 +424,7 @@ func logs(name, on string) bool {
 var ofFiles = map[string]bool{"schema/campaign.schema.json": true, "schema/targets.schema.json": true, "schema/calendar.schema.json": true}
 
 // schema takes the titles and descriptions that hints are made of: those beside a
-// pattern, a constant or a ban, and those of keys that must be there.
+// pattern, a constant, a limit or a ban, and those of keys that must be there.
 func (c *collection) schema(name string, data []byte) error {
 	var root any
 	if err := json.Unmarshal(data, &root); err != nil {
@@ -452,8 +452,10 @@ func (c *collection) schema(name string, data []byte) error {
 				}
 				describe(v)
 			}
-			if _, constant := v["const"]; constant {
-				describe(v)
+			for _, key := range []string{"const", "minimum", "maximum"} {
+				if _, given := v[key]; given {
+					describe(v)
+				}
 			}
 			if ban, ok := v["not"].(map[string]any); ok {
 				if text, ok := ban["description"].(string); ok {

@@ -198,3 +198,11 @@ func TestJoinFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestLostZeros: a key of digits that is not there may have lost its zeros in a
+// spreadsheet, and the hint says so.
+func TestLostZeros(t *testing.T) {
+	if !digits.MatchString("1100321") || digits.MatchString("91320282MA") || digits.MatchString("") {
+		t.Error("which keys a spreadsheet takes for numbers")
+	}
+}
