@@ -24,8 +24,9 @@ func TestChinese(t *testing.T) {
 		// errors inside of errors, numbers of things, remarks
 		"campaign: list.csv: row 3: the row has 4 cells, the header has 3":              "campaign: list.csv：第 3 行：该行有 4 个单元格，表头有 3 个",
 		"3 files, 1 problem, 0 warnings":                                                "3 个文件，1 个问题，0 个警告",
-		"did you mean mon? one of mon, tue":                                             "您是否想写 mon？可选值：mon, tue",
+		"did you mean mon? one of mon, tue":                                             "您是否想写“mon”？可选值：mon, tue",
 		"the file holds nothing (profile test)":                                         "文件是空的（环境 test）",
+		`quote it: "2026-12-31" if it is text`:                                          `如果是文本，请加引号："2026-12-31"`,
 		"remove it; quote it if it is text":                                             "请删除；如果是文本（例如证件号、编号），请加引号",
 		"[sandbox] notice (run abc): the token was renewed":                             "[sandbox] notice（执行 abc）：令牌已更新",
 		"many.yaml:7:28: the list has no row: there is nobody to send to [empty-value]": "many.yaml:7:28：名单没有任何行：没有可发送的对象 [empty-value]",

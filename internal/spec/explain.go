@@ -316,7 +316,7 @@ func nearest(word string, known []string) string {
 	}
 	best, least := "", max(1, min(2, length/2))+1
 	for _, k := range known {
-		if fold(k) == fold(word) && k != word {
+		if fold(k) == fold(word) && k != word || campaign.Swapped(strings.ToLower(k), strings.ToLower(word)) {
 			return k
 		}
 		if d := levenshtein.ComputeDistance(word, k); d < least && d < utf8.RuneCountInString(k) {
