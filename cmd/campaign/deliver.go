@@ -361,6 +361,6 @@ func (s *sender) writeReport(t *todo, facts report.Facts) (report.Report, error)
 		fmt.Fprintf(s.stderr, "%sthe list of reports is not up to date: %v\n", s.tag(), err)
 	}
 	t.run, t.counts.Report, t.report = run, r, filepath.Join(report.Dir(root, run), "report.md")
-	fmt.Fprintf(s.stdout, "%s%s: %s\n%s  report: %s\n", s.tag(), run.Campaign, report.Verdict(r), s.tag(), t.report)
+	speak(s.stdout, "%s%s: %s\n%s  report: %s\n", s.tag(), run.Campaign, spokenVerdict(r), s.tag(), t.report)
 	return r, nil
 }

@@ -87,9 +87,9 @@ func (a *app) evidence(ctx context.Context, run, id, out string) error {
 	if err := e.save(out); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "wrote %s: %s to %s in run %s\n", out, count(len(e.requests), "request"), id, found.ID)
+	speak(a.stdout, "wrote %s: %s to %s in run %s\n", out, count(len(e.requests), "request"), id, found.ID)
 	for _, why := range e.skipped {
-		fmt.Fprintf(a.stdout, "another row of the same recipient was left out: %s\n", why)
+		speak(a.stdout, "another row of the same recipient was left out: %s\n", why)
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func (v *explainView) end() error {
 		_, err := fmt.Fprintf(v.w, "\n  ],\n  \"group_runs\": %d\n}\n", v.grouped)
 		return err
 	case v.found > 0 && v.grouped > 0:
-		_, err := fmt.Fprintln(v.w, "\n"+v.groupsNote()[2:])
+		_, err := fmt.Fprintln(v.w, "\n"+inWords(v.groupsNote()[2:]))
 		return err
 	}
 	return nil
@@ -248,7 +248,7 @@ func (v *explainView) text(e explained) error {
 	if e.Unrendered != "" {
 		w.line("    what it said cannot be shown: %s", e.Unrendered)
 	} else {
-		w.line("    it said: %s", e.Title)
+		w.quote("    ", "it said", e.Title)
 	}
 	if len(e.Attempts) == 0 {
 		w.line("    nothing was sent: %s", firstOf(e.Reason, "its turn has not come"))
@@ -271,9 +271,19 @@ type lineWriter struct {
 }
 
 func (w *lineWriter) line(format string, args ...any) {
+	w.as(inWords(diagnostics.Inert(fmt.Sprintf(format, args...))))
+}
+
+// as writes a line as it is.
+func (w *lineWriter) as(line string) {
 	if w.err == nil {
-		_, w.err = fmt.Fprintln(w.w, diagnostics.Inert(fmt.Sprintf(format, args...)))
+		_, w.err = fmt.Fprintln(w.w, diagnostics.Inert(line))
 	}
+}
+
+// quote writes what others said, behind what it is: none of its words are ours.
+func (w *lineWriter) quote(indent, what, text string) {
+	w.as(indent + inWords(what) + sign(": ", "：") + text)
 }
 
 func (w *lineWriter) attempt(t attempt) {
@@ -282,25 +292,25 @@ func (w *lineWriter) attempt(t attempt) {
 		w.line("    %s: %s (%s)", t.Settled.Format(layout), t.Outcome, t.Reason)
 		return
 	}
-	text := "    sent " + t.Sent.Format(layout)
+	parts := []string{inWords("sent " + t.Sent.Format(layout))}
 	if !t.Settled.IsZero() {
-		text += ", ended " + t.Settled.Format("15:04:05.000")
+		parts = append(parts, inWords("ended "+t.Settled.Format("15:04:05.000")))
 	}
 	if !t.Upstream.IsZero() {
-		text += ", by the upstream's clock " + t.Upstream.Format("15:04:05")
+		parts = append(parts, inWords("by the upstream's clock "+t.Upstream.Format("15:04:05")))
 	}
 	if t.Status != 0 {
-		text += fmt.Sprintf(", HTTP %d", t.Status)
+		parts = append(parts, fmt.Sprintf("HTTP %d", t.Status))
 	}
-	text += ": " + t.Outcome
+	text := strings.Join(parts, sign(", ", "，")) + sign(": ", "：") + inWords(t.Outcome)
 	if t.Reason != "" {
-		text += " (" + t.Reason + ")"
+		text += sign(" (", "（") + inWords(t.Reason) + sign(")", "）")
 	}
 	if t.Ref != "" {
-		text += ", the upstream's id " + t.Ref
+		text += sign(", ", "，") + inWords("the upstream's id "+t.Ref)
 	}
-	w.line("%s", text)
+	w.as("    " + text)
 	if t.Answer != "" {
-		w.line("      the upstream said: %s", strings.TrimSpace(t.Answer))
+		w.quote("      ", "the upstream said", strings.TrimSpace(t.Answer))
 	}
 }

@@ -55,7 +55,7 @@ campaigns that choose groups by match are planned from that file, offline and re
 			if err := writeFile(file, append([]byte(p.modeline(name, "groups")), spec.MarshalGroups(target, groups)...)); err != nil {
 				return fail(exitState, "%w", err)
 			}
-			fmt.Fprintf(a.stdout, "wrote %s: %s\n", file, count(len(groups), "group"))
+			speak(a.stdout, "wrote %s: %s\n", file, count(len(groups), "group"))
 			return nil
 		},
 	}

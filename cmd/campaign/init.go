@@ -102,7 +102,7 @@ func (a *app) create(file string, data []byte) error {
 	if err != nil {
 		return fail(exitState, "%w", err)
 	}
-	fmt.Fprintln(a.stdout, "wrote "+file)
+	speak(a.stdout, "wrote %s\n", file)
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -152,7 +151,7 @@ func (s *sender) ask(ctx context.Context, run campaign.Run) error {
 		return err
 	}
 	if r.Complete() && !r.HasUnknown() {
-		fmt.Fprintf(s.stdout, "%s (run %s) is complete: there is nothing to stop\n", run.Campaign, run.ID)
+		speak(s.stdout, "%s (run %s) is complete: there is nothing to stop\n", run.Campaign, run.ID)
 		return nil
 	}
 	owner, err := s.ledger.Held(ctx, run.ID)
@@ -160,13 +159,13 @@ func (s *sender) ask(ctx context.Context, run campaign.Run) error {
 		return stateError(err)
 	}
 	if owner == "" {
-		fmt.Fprintf(s.stdout, "nobody works on %s (run %s): there is nothing to stop; `campaign resume %s` goes on\n", run.Campaign, run.ID, run.ID)
+		speak(s.stdout, "nobody works on %s (run %s): there is nothing to stop; `campaign resume %s` goes on\n", run.Campaign, run.ID, run.ID)
 		return nil
 	}
 	if err := s.ledger.Stop(ctx, run.ID); err != nil {
 		return stateError(err)
 	}
-	fmt.Fprintf(s.stdout, "asked %s (run %s) to stop; `campaign resume %s` goes on\n", run.Campaign, run.ID, run.ID)
+	speak(s.stdout, "asked %s (run %s) to stop; `campaign resume %s` goes on\n", run.Campaign, run.ID, run.ID)
 	return nil
 }
 
@@ -204,7 +203,7 @@ func (a *app) stopAll(ctx context.Context) error {
 		asked++
 	}
 	if asked == 0 {
-		fmt.Fprintln(s.stdout, "no run is going on")
+		speak(s.stdout, "no run is going on\n")
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintf(stderr, "campaign: a bug: %v\n%s\nNothing is lost: run the same command again and it goes on where it stood.\n", p, debug.Stack())
+			fmt.Fprintf(stderr, "campaign: a bug: %v\n%s\n", p, debug.Stack())
+			speak(stderr, "Nothing is lost: run the same command again and it goes on where it stood.\n")
 			code = exitBug
 		}
 	}()
@@ -30,6 +31,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	defer keepAsking()()
 	out := &output{w: stdout}
 	shown := newScreen(stderr)
+	shown.words = inWords
 	a := &app{stdin: stdin, stdout: out, stderr: shown, signals: signals}
 	root := newRoot(a)
 	root.SetArgs(args)
@@ -42,15 +44,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		code = worst(by, code)
 	}
 	if message := exitMessage(err); message != "" {
-		fmt.Fprintln(stderr, "campaign: "+message)
+		fmt.Fprintln(shown, "campaign: "+message)
 	}
 	var classified *exit
 	switch {
 	case out.err != nil:
-		fmt.Fprintf(stderr, "campaign: standard output was not written as a whole: %v\n", out.err)
+		fmt.Fprintf(shown, "campaign: standard output was not written as a whole: %v\n", out.err)
 		code = worst(code, exitState)
 	case err != nil && !errors.As(err, &classified): // the command line could not be read
-		fmt.Fprintln(stderr, "campaign: --help shows how each command is used")
+		fmt.Fprintln(shown, "campaign: --help shows how each command is used")
 	}
 	return code
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mattn/go-runewidth"
+
 	"campaign/internal/campaign"
 	"campaign/internal/diagnostics"
 	"campaign/internal/plan"
@@ -127,7 +129,7 @@ func (v *planView) deliveries(ctx context.Context, j *job, d *planned) error {
 			d.Upstream = append(d.Upstream, r)
 			return nil
 		}
-		_, err := fmt.Fprintf(v.w, "\n  request %s, %s\n    %s %s\n%s\n%s\n", r.Delivery, count(r.Recipients, j.unit()), r.Method, r.URL, headerLines(r.Header), indent(r.Body))
+		_, err := fmt.Fprintf(v.w, "\n  %s\n    %s %s\n%s\n%s\n", inWords(fmt.Sprintf("request %s, %s", r.Delivery, count(r.Recipients, j.unit()))), r.Method, r.URL, headerLines(r.Header), indent(r.Body))
 		return err
 	})
 }
@@ -176,7 +178,7 @@ func (v *planView) preview(ctx context.Context, j *job) (found int, err error) {
 			v.found = append(v.found, p)
 			return v.lines.Encode(p)
 		}
-		fmt.Fprintf(v.w, "%s: the message of row %d (request %s, %s)\n", p.Campaign, p.Row, p.Delivery, count(len(delivery.Recipients), j.unit()))
+		speak(v.w, "%s: the message of row %d (request %s, %s)\n", p.Campaign, p.Row, p.Delivery, count(len(delivery.Recipients), j.unit()))
 		return printTexts(v.w, p.Message)
 	})
 	return found, err
@@ -209,16 +211,16 @@ func (v *planView) text(j *job, d planned, s plan.Summary) {
 	}
 	fmt.Fprintf(v.w, "%s (%s)\n", d.Campaign, d.File)
 	d.lines(j, s, func(name, format string, args ...any) {
-		fmt.Fprintf(v.w, "  %-11s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(v.w, "  %s %s\n", runewidth.FillRight(inWords(name), 11), inWords(fmt.Sprintf(format, args...)))
 	})
 	if d.Diff != nil {
-		fmt.Fprintf(v.w, "  %-11s %s\n", "since", d.Diff.sentence())
+		fmt.Fprintf(v.w, "  %s %s\n", runewidth.FillRight(inWords("since"), 11), inWords(d.Diff.sentence()))
 		for _, f := range d.Diff.Files {
 			fmt.Fprintln(v.w, indent(f.Diff))
 		}
 	}
 	if d.First != nil {
-		fmt.Fprintln(v.w, "  the first message:")
+		speak(v.w, "  the first message:\n")
 		_ = printTexts(indented{v.w}, d.First)
 	}
 }

@@ -239,7 +239,7 @@ func (p *project) stateDir() string {
 // show prints diagnostics to w as text, and their number.
 func (a *app) show(w io.Writer, found []campaign.Diagnostic) {
 	if len(found) > 0 {
-		diagnostics.Text(w, diagnostics.Report{Found: found, Colour: a.colour(w)})
+		diagnostics.Text(verbatim(w), diagnostics.Report{Found: found, Colour: a.colour(w), Say: inWords})
 	}
 }
 

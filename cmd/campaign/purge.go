@@ -113,11 +113,11 @@ func (a *app) purgeRun(ctx context.Context, p *project, led *sqlite.Ledger, run 
 		return false, nil
 	}
 	if run.State == campaign.Planning {
-		fmt.Fprintf(a.stdout, "%s stays: it was never planned as a whole\n", name)
+		speak(a.stdout, "%s stays: it was never planned as a whole\n", name)
 		return false, nil
 	}
 	if holder, err := led.Held(ctx, run.ID); err != nil || holder != "" {
-		fmt.Fprintf(a.stdout, "%s stays: %s works on it\n", name, holder)
+		speak(a.stdout, "%s stays: %s works on it\n", name, holder)
 		return false, stateError(err)
 	}
 	r, err := p.fold(ctx, led, run)
@@ -125,13 +125,13 @@ func (a *app) purgeRun(ctx context.Context, p *project, led *sqlite.Ledger, run 
 	case err != nil:
 		return false, err
 	case !r.Complete():
-		fmt.Fprintf(a.stdout, "%s stays: it is not complete\n", name)
+		speak(a.stdout, "%s stays: it is not complete\n", name)
 		return false, nil
 	case r.HasUnknown():
-		fmt.Fprintf(a.stdout, "%s stays: %s unknown; `campaign resolve %s` settles them\n", name, count(r.Requests.Unknown, "request"), run.ID)
+		speak(a.stdout, "%s stays: %s unknown; `campaign resolve %s` settles them\n", name, count(r.Requests.Unknown, "request"), run.ID)
 		return false, nil
 	case !yes:
-		fmt.Fprintf(a.stdout, "%s: would be purged, %s\n", name, count(r.Recipients.Planned, "recipient"))
+		speak(a.stdout, "%s: would be purged, %s\n", name, count(r.Recipients.Planned, "recipient"))
 		return true, nil
 	}
 	hold, err := led.Claim(ctx, run.ID, owner(), holdLease)
@@ -145,7 +145,7 @@ func (a *app) purgeRun(ctx context.Context, p *project, led *sqlite.Ledger, run 
 	if err := writePurged(ctx, p, led, run); err != nil {
 		return false, err
 	}
-	fmt.Fprintf(a.stdout, "%s: purged, %s\n", name, count(r.Recipients.Planned, "recipient"))
+	speak(a.stdout, "%s: purged, %s\n", name, count(r.Recipients.Planned, "recipient"))
 	return true, nil
 }
 

@@ -113,7 +113,7 @@ func (s *sender) resolve(ctx context.Context, run campaign.Run, r resolution) er
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stdout, "%s: %s by your word%s\n", t.title(s), r.text(done, toGroups(run.Channel)), s.next(ctx, run, r))
+	speak(s.stdout, "%s: %s by your word%s\n", t.title(s), r.text(done, toGroups(run.Channel)), s.next(ctx, run, r))
 	reported, err := s.writeReport(t, facts)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (s *sender) mayResolve(ctx context.Context, run campaign.Run, r resolution)
 		return err == nil, err
 	}
 	t := &todo{run: run, counts: survey{Report: now}}
-	fmt.Fprintf(s.stdout, "%s: nothing is unknown, so nothing was changed\n", t.title(s))
+	speak(s.stdout, "%s: nothing is unknown, so nothing was changed\n", t.title(s))
 	if now.Complete() {
 		if err := s.lateReport(ctx, t); err != nil {
 			return false, err

@@ -65,7 +65,7 @@ func (a *app) logger() *slog.Logger {
 	if a.flags.verbose {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(verbatim(a.stderr), &slog.HandlerOptions{Level: level}))
 }
 
 // terminal reports whether a stream is a person's terminal.

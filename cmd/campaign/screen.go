@@ -17,10 +17,11 @@ import (
 type screen struct {
 	mu    sync.Mutex
 	w     io.Writer
-	width func() int // columns
-	rows  func() int // lines of the window; nil: not known
-	block []string   // as shown
-	open  bool       // the last thing written was no whole line: a question
+	width func() int          // columns
+	rows  func() int          // lines of the window; nil: not known
+	block []string            // as shown
+	open  bool                // the last thing written was no whole line: a question
+	words func(string) string // what is written, in the reader's language; nil: as it is
 }
 
 func newScreen(w io.Writer) *screen {
@@ -35,8 +36,19 @@ func newScreen(w io.Writer) *screen {
 	return &screen{w: w, width: func() int { n, _ := size(); return n }, rows: func() int { _, m := size(); return m }}
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer, for what people read.
 func (s *screen) Write(p []byte) (int, error) {
+	if s.words == nil {
+		return s.write(p)
+	}
+	if _, err := s.write([]byte(s.words(string(p)))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// write writes as it is.
+func (s *screen) write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.block) == 0 {
@@ -60,6 +72,9 @@ func (s *screen) show(lines []string) {
 	s.block = nil
 	width := max(s.width()-1, 1) // a line that is full may wrap
 	for _, l := range lines {
+		if s.words != nil {
+			l = s.words(l)
+		}
 		s.block = append(s.block, folded(l, width)...)
 	}
 	if s.rows != nil { // what is above the window cannot be taken away again

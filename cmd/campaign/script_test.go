@@ -21,6 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if strings.Contains(filepath.Base(os.Args[0]), ".test") { // not where a script runs a command: scripts have their own
+		os.Setenv("LC_ALL", "C")
+	}
 	testscript.Main(m, map[string]func(){"campaign": main, "bare-loop": bareLoopMain})
 }
 

@@ -83,7 +83,7 @@ func (a *app) serve(ctx context.Context, args []string, f scheduleFlags, listen 
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.stderr, nil))
+	log := slog.New(slog.NewTextHandler(verbatim(c.stderr), nil))
 	options := c.options(f.parallel, log)
 	news := c.missed()
 	defer news.close(noticeTimeout)

@@ -117,10 +117,10 @@ func (t *todo) title(s *sender) string {
 func (s *sender) wantsMore(ctx context.Context, t *todo) (open bool, code int, err error) {
 	switch {
 	case t.run.State == campaign.Cancelled:
-		fmt.Fprintf(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", t.title(s))
+		speak(s.stdout, "%s was cancelled: nothing is sent. A new name or --occurrence sends again.\n", t.title(s))
 		return false, codeOf(t.counts.Report), s.lateReport(ctx, t)
 	case t.counts.Complete():
-		fmt.Fprintf(s.stdout, "%s is done since %s: nothing to do. %s\n", t.title(s), t.run.Began.In(s.decl.Location).Format("2006-01-02 15:04"), report.Verdict(t.counts.Report))
+		speak(s.stdout, "%s is done since %s: nothing to do. %s\n", t.title(s), t.run.Began.In(s.decl.Location).Format("2006-01-02 15:04"), spokenVerdict(t.counts.Report))
 		return false, codeOf(t.counts.Report), s.lateReport(ctx, t)
 	case t.counts.waits >= 0 && !s.flags.confirmed && t.counts.expired.IsZero():
 		fmt.Fprintf(s.stderr, "%s waits for a person: %s\n", t.title(s), t.counts.settled(t.run))
@@ -329,12 +329,12 @@ func announce(t *todo) string {
 	if t.known && !t.counts.expired.IsZero() {
 		return fmt.Sprintf("%s: what is not sent has expired (%s): it is left out", t.run.Campaign, t.counts.expired.Format(time.RFC3339))
 	}
-	verb := "sends to"
+	text := "%s sends to %s in %s through %s at %s"
 	if t.known {
-		verb = "goes on with"
+		text = "%s goes on with %s in %s through %s at %s"
 	}
 	w := t.waiting()
-	text := fmt.Sprintf("%s %s %s in %s through %s at %s", t.campaign.Name, verb, count(w.recipients, t.unit()),
+	text = fmt.Sprintf(text, t.campaign.Name, count(w.recipients, t.unit()),
 		count(w.requests, "request"), t.declared.Name, t.account.BaseURL())
 	if t.known && t.counts.again.requests > 0 {
 		text += fmt.Sprintf("; %s of them again, because what became of them is unknown (unknown: resend)", count(t.counts.again.recipients, t.unit()))

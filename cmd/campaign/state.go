@@ -212,7 +212,7 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 				if err := p.initLedger(ctx); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stdout, "made the ledger of %s in %s\n", p.decl.ID, p.stateDir())
+				speak(a.stdout, "made the ledger of %s in %s\n", p.decl.ID, p.stateDir())
 				return nil
 			}),
 		sub("export FILE", "Write the ledger to a file to carry over, and close this copy for sending",
@@ -228,7 +228,7 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 				if err := sqlite.Export(ctx, p.stateOptions(), args[0]); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stdout, "wrote %s; this copy is closed for sending. On the other machine: campaign state import %s\n", args[0], filepath.Base(args[0]))
+				speak(a.stdout, "wrote %s; this copy is closed for sending. On the other machine: campaign state import %s\n", args[0], filepath.Base(args[0]))
 				return nil
 			}),
 		sub("clock", "Let schedules go on from now after the clock stood wrong",
@@ -244,7 +244,7 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stdout, "%s set back to now\n", count(n, "schedule"))
+				speak(a.stdout, "%s set back to now\n", count(n, "schedule"))
 				return nil
 			}),
 		sub("import FILE", "Take over a ledger that was exported",
@@ -254,7 +254,7 @@ or with an old copy, nothing is sent to real targets, because it could be sent a
 				if err := p.importLedger(ctx, args[0]); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stdout, "the ledger of %s is here now, in %s\n", p.decl.ID, p.stateDir())
+				speak(a.stdout, "the ledger of %s is here now, in %s\n", p.decl.ID, p.stateDir())
 				return nil
 			}),
 		sub("check", "Check the ledger's integrity and every run's sums",
@@ -286,7 +286,7 @@ func (a *app) checkState(ctx context.Context, p *project) error {
 		}
 		runs++
 	}
-	fmt.Fprintf(a.stdout, "the ledger in %s is sound: %s, all add up\n", p.stateDir(), count(runs, "run"))
+	speak(a.stdout, "the ledger in %s is sound: %s, all add up\n", p.stateDir(), count(runs, "run"))
 	return nil
 }
 
@@ -304,6 +304,6 @@ func (a *app) initState(ctx context.Context, dir string) error {
 	if err := p.initLedger(ctx); err != nil {
 		return stateError(err)
 	}
-	fmt.Fprintf(a.stdout, "made the ledger in %s\nFill in %s, then `campaign new TYPE` and `campaign validate`.\n", p.stateDir(), spec.TargetsFile)
+	speak(a.stdout, "made the ledger in %s\nFill in %s, then `campaign new TYPE` and `campaign validate`.\n", p.stateDir(), spec.TargetsFile)
 	return nil
 }

@@ -81,7 +81,7 @@ func (p *project) listTargets(ctx context.Context, a *app) error {
 	if err != nil {
 		return fail(exitState, "%w", err)
 	}
-	fmt.Fprintf(a.stdout, "Profile %s of %s\n\n", p.profile.Name, p.decl.ID)
+	speak(a.stdout, "Profile %s of %s\n\n", p.profile.Name, p.decl.ID)
 	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "TARGET\tSYSTEM\tADDRESS\tSECRETS\tTRUSTED")
 	for _, name := range slices.Sorted(maps.Keys(p.profile.Targets)) {
@@ -156,17 +156,17 @@ func (p *project) checkTargets(ctx context.Context, a *app) error {
 			return err
 		}
 		if err := p.guardTrust(trust, declared, account); err != nil {
-			fmt.Fprintf(a.stdout, "%s: %v\n", name, err)
+			speak(a.stdout, "%s: %v\n", name, err)
 			code = worst(code, exitCode(err))
 			continue
 		}
 		said, err := p.reach(ctx, declared, account)
 		if err != nil {
-			fmt.Fprintf(a.stdout, "%s: %v\n", name, err)
+			speak(a.stdout, "%s: %v\n", name, err)
 			code = worst(code, reachCode(err))
 			continue
 		}
-		fmt.Fprintf(a.stdout, "%s: %s\n", name, said)
+		speak(a.stdout, "%s: %s\n", name, said)
 	}
 	return quit(code)
 }
@@ -243,7 +243,7 @@ from that record is not told; runs go on.`,
 			if err := trust.write(); err != nil {
 				return fail(exitState, "%w", err)
 			}
-			fmt.Fprintf(a.stdout, "trusted: %s\n", seen)
+			speak(a.stdout, "trusted: %s\n", seen)
 			return nil
 		},
 	}

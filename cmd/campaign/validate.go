@@ -59,7 +59,7 @@ sarif, junit, github and gitlab are for CI; github also writes into the step's s
 					found[i].Warning = false
 				}
 			}
-			r := diagnostics.Report{Found: found, Files: files, Colour: a.colour(a.stdout)}
+			r := diagnostics.Report{Found: found, Files: files, Colour: a.colour(a.stdout), Say: inWords}
 			if diagnostics.FromRepository[format] {
 				r = a.fromRepository(r)
 			}

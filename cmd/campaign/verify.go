@@ -60,7 +60,7 @@ func (a *app) verify(ctx context.Context, file string) (int, error) {
 		return 0, err
 	}
 	say := func(format string, args ...any) {
-		fmt.Fprintf(a.stdout, "%s: %s\n  the ledger says of run %s: %s\n", file, fmt.Sprintf(format, args...), run.ID, report.Verdict(now))
+		speak(a.stdout, "%s: %s\n  the ledger says of run %s: %s\n", file, fmt.Sprintf(format, args...), run.ID, spokenVerdict(now))
 	}
 	where := stamp.Differs(now)
 	switch {

@@ -163,7 +163,7 @@ func (s *sender) watch(t *todo, j *job) *watch {
 			}
 		}
 	case progressJSON:
-		w.tell = func(now *status) { fmt.Fprintln(s.stderr, now.json("progress")) }
+		w.tell = func(now *status) { fmt.Fprintln(verbatim(s.stderr), now.json("progress")) }
 		w.show = w.tell
 	case progressNone:
 		w.show = func(*status) {}

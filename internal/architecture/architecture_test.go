@@ -33,6 +33,7 @@ var plan = map[string][]string{
 	"internal/runner":       {"internal/campaign", "internal/ledger", "internal/targets"},
 	"internal/daemon":       {"internal/campaign", "internal/ledger", "internal/schedule"}, // decides and keeps time: schedule is arithmetic, and the runner knows one run
 	"internal/monitor":      {"internal/campaign"},                                         // shows over HTTP what a daemon does, and knows none of it
+	"internal/language":     {},                                                            // what the program says, in another language: a table of sentences that knows no room
 	"internal/follow":       {},                                                            // tells that files changed
 	"internal/contract":     {"internal/campaign"},                                         // what people agreed to: saved plans and approvals, compared without I/O
 	"internal/sandbox":      {},                                                            // an independent reading of the documents

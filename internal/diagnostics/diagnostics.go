@@ -21,6 +21,7 @@ type Report struct {
 	Found  []campaign.Diagnostic // sorted
 	Files  []string              // that were checked: also those without a problem
 	Colour bool                  // for terminals; formats for machines ignore it
+	Say    func(string) string   // a sentence in the reader's language; nil: English. Formats for machines ignore it
 }
 
 // files are those that were checked and those with problems, sorted as these are.
@@ -50,6 +51,21 @@ var Formats = map[string]Format{
 // FromRepository lists the formats whose readers look for files from the top of
 // the repository, not from that of the project.
 var FromRepository = map[string]bool{"sarif": true, "github": true, "gitlab": true}
+
+func (r Report) say(sentence string) string {
+	if r.Say == nil {
+		return sentence
+	}
+	return r.Say(sentence)
+}
+
+// label is a word before a sentence.
+func (r Report) label(word string) string {
+	if said := r.say(word); said != word {
+		return said + "："
+	}
+	return word + ": "
+}
 
 // severity is the word for how much a problem matters.
 func severity(d campaign.Diagnostic) string {

@@ -24,17 +24,21 @@ func Text(w io.Writer, r Report) error {
 		if d.Warning {
 			tint = yellow
 		}
-		said := oneLine(fmt.Sprintf("%s [%s]", d.Message, d.Rule))
-		place := strings.TrimSuffix(oneLine(d.Error()), ": "+said)
+		said := oneLine(d.Message)
+		rule := oneLine(fmt.Sprintf(" [%s]", d.Rule))
+		place := strings.TrimSuffix(oneLine(d.Error()), ": "+said+rule)
+		said = r.say(said)
 		if d.Warning {
-			said = "warning: " + said
+			said = r.label("warning") + said
 		}
-		fmt.Fprintf(&b, "%s: %s\n", paint(bold, place), paint(tint, said))
+		fmt.Fprintf(&b, "%s: %s\n", paint(bold, place), paint(tint, said+rule))
 		if d.Source != "" && d.Line > 0 {
 			excerpt(&b, d, func(s string) string { return paint(tint, s) })
 		}
 		if d.Hint != "" {
-			fmt.Fprintf(&b, "  %s %s\n", paint(bold, "hint:"), oneLine(d.Hint))
+			label := r.label("hint")
+			word := strings.TrimRight(label, " ")
+			b.WriteString("  " + paint(bold, word) + label[len(word):] + r.say(oneLine(d.Hint)) + "\n")
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -167,7 +167,7 @@ func (p *Plan) judge() {
 		if !l.Suppress && l.Matched == 0 && p.to == nil {
 			s.problem(p.at(campaign.Problem{Pointer: fmt.Sprintf("/recipients/exclude/%d", i), Rule: "exclusion-matched-nothing", Warning: true,
 				Message: fmt.Sprintf("%s leaves nobody out: none of its entries is among the recipients", l.File),
-				Hint:    "check that both files identify recipients by the same values"}))
+				Hint:    "check that both files identify recipients by the same values; a spreadsheet drops zeros at the beginning of a number"}))
 		}
 	}
 }

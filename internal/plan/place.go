@@ -89,6 +89,9 @@ func (p *Plan) inRow(t *table, e *entry, column int, f fault) campaign.Diagnosti
 func nearest(name string, candidates []string) string {
 	best, distance := "", max(1, utf8.RuneCountInString(name)/3)+1
 	for _, c := range candidates {
+		if campaign.Swapped(strings.ToLower(name), strings.ToLower(c)) {
+			return c
+		}
 		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(c)); d < distance {
 			best, distance = c, d
 		}

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"campaign/internal/recipients"
 )
 
 // kind says which field of a value holds it.
@@ -150,8 +152,30 @@ func (v *value) number() (*big.Rat, error) {
 			return n, nil
 		}
 	}
-	return nil, &misfit{rule: "bad-number", variable: v.name, message: v.what() + " is not a number",
-		hint: "a number has digits and at most one point, for example 1234.50"}
+	return nil, &misfit{rule: "bad-number", variable: v.name, message: v.what() + " is not a number", hint: asNumber(v.text)}
+}
+
+// asNumber says what to do about a text that should be a number, by what it looks like.
+func asNumber(text string) string {
+	plain := recipients.Plain(text)
+	if _, ok := decimal(plain); ok {
+		return "write it with the digits 0 to 9 and a point: an input method gives full-width ones that look alike"
+	}
+	if _, ok := decimal(strings.NewReplacer(",", "", "，", "", " ", "", "'", "").Replace(plain)); ok {
+		return "write it without separators between the digits, for example 1234.50"
+	}
+	return "a number has digits and at most one point, for example 1234.50"
+}
+
+// serial is how a spreadsheet holds a day: the number of days since 1900.
+var serial = regexp.MustCompile(`^[2-7][0-9]{4}(\.[0-9]+)?$`)
+
+// asDate says what to do about a text that should be a date, by what it looks like.
+func asDate(text string) string {
+	if serial.MatchString(recipients.Plain(text)) {
+		return "it looks like the number that a spreadsheet holds for a day, as 46387 for 2026-12-31: format the column as a date, or as text with the date written out"
+	}
+	return "dates are understood as 2026-12-31, 2026/12/31, 2026年12月31日 or 20261231, with a time as 2026-12-31 08:30; others with {{ toDate \"LAYOUT\" … }}"
 }
 
 // moment gives the value as a moment; text without an offset is in the zone.
@@ -164,8 +188,7 @@ func (v *value) moment(zone *time.Location) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, &misfit{rule: "bad-date", variable: v.name, message: v.what() + " is not a date",
-		hint: "dates are understood as 2026-12-31, 2026/12/31, 2026年12月31日 or 20261231, with a time as 2026-12-31 08:30; others with {{ toDate \"LAYOUT\" … }}"}
+	return time.Time{}, &misfit{rule: "bad-date", variable: v.name, message: v.what() + " is not a date", hint: asDate(v.text)}
 }
 
 // equal compares as numbers or moments if one of the two is, else as text.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"regexp"
 
 	"campaign/internal/campaign"
 )
@@ -229,6 +230,9 @@ func (d *Joined) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	}
 }
 
+// digits is a key that a spreadsheet would take for a number.
+var digits = regexp.MustCompile(`^[0-9]+$`)
+
 // take appends to a row's cells what the directory has for it.
 func (d *Joined) take(row *Row, m record) error {
 	j := &d.join
@@ -247,7 +251,11 @@ func (d *Joined) take(row *Row, m record) error {
 		row.Cells = append(row.Cells, make([]string, len(j.Take))...)
 		return nil
 	case m.b == 0:
-		return fail(ruleNotFound, "is not in "+j.DirectoryFile, "correct it or add it there, or say missing: skip to leave such rows out")
+		hint := "correct it or add it there, or say missing: skip to leave such rows out"
+		if digits.MatchString(key) {
+			hint = "correct it or add it there; a spreadsheet drops zeros at the beginning of a number: format the column as text in both files. missing: skip leaves such rows out"
+		}
+		return fail(ruleNotFound, "is not in "+j.DirectoryFile, hint)
 	}
 	number, cells, err := d.values.read(m.b - 1)
 	if err != nil {

@@ -198,3 +198,29 @@ func TestJoinFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestLostZeros: a key of digits that is not there may have lost its zeros in a
+// spreadsheet, and the hint says so.
+func TestLostZeros(t *testing.T) {
+	fsys := fstest.MapFS{"l.csv": {Data: []byte("key\n1100\nA1\n")}, "d.csv": {Data: []byte("code,id\n001100,u-1\n")}}
+	open := func(name string) Source {
+		return openCSV(textFile{fsys: fsys, path: name}, campaign.Sheet{Delimiter: ","})
+	}
+	j := Join{List: open("l.csv"), Directory: open("d.csv"), ListFile: "l.csv", DirectoryFile: "d.csv", Name: "key", Width: 1, Take: []int{1}}
+	out, err := j.open(t.Context(), 0, func() (spill, error) { return newTempFile(t.TempDir()) }, func(d campaign.Diagnostic) { t.Error(d) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	var zeros []bool
+	for _, err := range out.Rows(t.Context()) {
+		var d campaign.Diagnostic
+		if !errors.As(err, &d) || d.Rule != ruleNotFound {
+			t.Fatal(err)
+		}
+		zeros = append(zeros, strings.Contains(d.Hint, "drops zeros at the beginning"))
+	}
+	if !slices.Equal(zeros, []bool{true, false}) {
+		t.Errorf("hints about zeros: %v", zeros)
+	}
+}

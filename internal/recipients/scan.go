@@ -309,7 +309,7 @@ func (s *scanner) checkText(end int) *campaign.Diagnostic {
 
 // miscounted is for a record with n cells, another number than the header has.
 func (s *scanner) miscounted(n int) *campaign.Diagnostic {
-	line, col, rule, hint := s.beginLine, 0, ruleRowTooShort, ""
+	line, col, rule, hint := s.beginLine, 0, ruleRowTooShort, fmt.Sprintf("each row has as many cells as the header: put a %s for each that is missing, or complete the row", nameOf(s.sep))
 	if n > s.columns {
 		line, col = s.placeOfCell(s.columns)
 		rule, hint = ruleRowTooLong, fmt.Sprintf("put cells that contain a %s into double quotes; a column that is meant needs a name in the header", nameOf(s.sep))

@@ -3,7 +3,8 @@ package report
 import "campaign/internal/campaign"
 
 var chinese = &words{
-	lang:  "zh-CN",
+	lang:      "zh-CN",
+	trialMark: "【试发】", sandboxMark: "【沙箱】", stateReason: "（%s）",
 	colon: "：", semicolon: "；", comma: "，", stop: "。",
 	counted: "%[1]s 个%[2]s",
 	states: map[State]string{

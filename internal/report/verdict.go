@@ -12,10 +12,13 @@ import (
 // the warnings.
 func Verdict(r Report) string { return english.line(r) }
 
+// VerdictIn is the verdict in a language: "zh", else English.
+func VerdictIn(language string, r Report) string { return in(language).line(r) }
+
 func (w *words) line(r Report) string {
 	state := w.states[r.State]
 	if r.Reason != "" {
-		state += " (" + plain(w.because(r.Reason)) + ")"
+		state += fmt.Sprintf(w.stateReason, plain(w.because(r.Reason)))
 	}
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
@@ -63,10 +66,10 @@ func (w *words) line(r Report) string {
 	}
 	line := state + w.colon + strings.Join(parts, w.semicolon)
 	if r.Run.Trial {
-		line = "TRIAL " + line
+		line = w.trialMark + line
 	}
 	if r.Upstream.Sandbox {
-		line = "SANDBOX " + line
+		line = w.sandboxMark + line
 	}
 	return line
 }

@@ -63,6 +63,9 @@ type words struct {
 	byResend      string
 	unlessFound   string
 
+	trialMark, sandboxMark string // before a line
+	stateReason            string // in a line, behind the state
+
 	stageSettled string // a number; empty: as the runner says it
 
 	page pageWords
@@ -77,7 +80,8 @@ func in(language string) *words {
 }
 
 var english = &words{
-	lang:  "en",
+	lang:      "en",
+	trialMark: "TRIAL ", sandboxMark: "SANDBOX ", stateReason: " (%s)",
 	colon: ": ", semicolon: "; ", comma: ", ", stop: ".",
 	counted: "%s %s",
 	states: map[State]string{

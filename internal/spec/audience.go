@@ -33,7 +33,7 @@ func (l *loader) expected(v val) *campaign.Expected {
 	}
 	e := &campaign.Expected{Min: v.key("min").number(), Max: v.key("max").number()}
 	if e.Max > 0 && e.Min > e.Max {
-		l.problem(v.key("min"), ruleRange, fmt.Sprintf("min (%d) must not be more than max (%d)", e.Min, e.Max), "")
+		l.problem(v.key("min"), ruleRange, fmt.Sprintf("min (%d) must not be more than max (%d)", e.Min, e.Max), "exchange the two, or correct one of them")
 	}
 	return e
 }

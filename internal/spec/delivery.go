@@ -51,7 +51,7 @@ func (l *loader) retry(v val, r *campaign.Retry) {
 		if !at.given() {
 			at = v.key("base")
 		}
-		l.problem(at, ruleRange, fmt.Sprintf("cap (%s) must not be shorter than base (%s)", r.Cap, r.Base), "")
+		l.problem(at, ruleRange, fmt.Sprintf("cap (%s) must not be shorter than base (%s)", r.Cap, r.Base), "raise cap, or lower base")
 	}
 }
 
@@ -162,7 +162,7 @@ func (l *loader) share(v val) (share float64, ok bool) {
 	}
 	share, err := strconv.ParseFloat(strings.TrimSuffix(v.text(), "%")+"e-2", 64)
 	if err != nil || share > 1 {
-		l.problem(v, ruleRange, name(v.at)+" must be at most 100%", "")
+		l.problem(v, ruleRange, name(v.at)+" must be at most 100%", "a share is of all of them: 100% is everybody")
 		return 0, false
 	}
 	return share, true

@@ -1,12 +1,14 @@
 package spec
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
@@ -31,7 +33,7 @@ func (f failure) tell() (rule, message, hint string) {
 		return f.badFormat()
 	case "maxLength":
 		text, _ := f.value.(string)
-		return ruleTooLong, fmt.Sprintf("%s has %d characters, at most %v are allowed", f.name, utf8.RuneCountInString(text), f.rules["maxLength"]), ""
+		return ruleTooLong, fmt.Sprintf("%s has %d characters, at most %v are allowed", f.name, utf8.RuneCountInString(text), f.rules["maxLength"]), "shorten it"
 	case "minItems":
 		return ruleEmpty, f.name + " is empty", "give at least one, or leave the key out"
 	case "maxItems":
@@ -39,13 +41,13 @@ func (f failure) tell() (rule, message, hint string) {
 		return ruleTooLong, fmt.Sprintf("%s has %d entries, at most %v are allowed", f.name, len(have), f.rules["maxItems"]), ""
 	case "minProperties", "maxProperties":
 		if f.rules["maxProperties"] == json.Number("1") {
-			return ruleExactlyOne, fmt.Sprintf("%s needs exactly one of %s", f.name, strings.Join(f.keys(), ", ")), ""
+			return ruleExactlyOne, fmt.Sprintf("%s needs exactly one of %s", f.name, strings.Join(f.keys(), ", ")), "give one of them, and leave the others out"
 		}
 		return ruleEmpty, f.name + " is empty", "give at least one key, or leave it out"
 	case "minimum":
-		return ruleRange, fmt.Sprintf("%s must be at least %v", f.name, f.rules["minimum"]), ""
+		return ruleRange, fmt.Sprintf("%s must be at least %v", f.name, f.rules["minimum"]), form(f.rules)
 	case "maximum":
-		return ruleRange, fmt.Sprintf("%s must be at most %v", f.name, f.rules["maximum"]), ""
+		return ruleRange, fmt.Sprintf("%s must be at most %v", f.name, f.rules["maximum"]), form(f.rules)
 	case "not":
 		ban, _ := f.rules["not"].(map[string]any)
 		why, _ := ban["description"].(string)
@@ -125,20 +127,49 @@ func (f failure) wrongType() (rule, message, hint string) {
 			shown = "this"
 		}
 		return ruleUnquoted, message, quoted(shown)
-	case slices.Contains(wanted, "boolean") && got == "string":
+	case slices.Contains(wanted, "boolean") && (got == "string" || got == "number"):
 		hint = "write true or false, without quotes"
 	case slices.Contains(wanted, "integer") && got == "string":
-		if text, _ := f.value.(string); plainNumber.MatchString(text) {
-			hint = "write it without quotes"
-		}
+		hint = asNumber(f.value)
 	case slices.Equal(wanted, []string{"object"}) && got == "string" && slices.Contains(f.keys(), "file"):
 		hint = fmt.Sprintf("write {file: %s}", clip(fmt.Sprint(f.value)))
 	case slices.Equal(wanted, []string{"object"}) && len(f.keys()) > 0 && !f.secret:
 		hint = "keys here: " + strings.Join(f.keys(), ", ")
+	case slices.Equal(wanted, []string{"string"}) && got == "object":
+		hint = `a text with a colon and a blank in it, or that begins with {, is quoted: "…"`
+		if have, _ := f.value.(map[string]any); have["file"] != nil {
+			hint = "here the text itself is wanted, not the name of a file"
+		}
+	case slices.Equal(wanted, []string{"string"}) && got == "array":
+		hint = `only one text can stand here; one that begins with [ or - is quoted: "…"`
+	case slices.Equal(wanted, []string{"object"}) && got == "array":
+		hint = "a mapping is written as {key: value}, or as lines such as key: value, without -"
 	case slices.Contains(wanted, "array") && got != "object":
 		hint = "a list is written as [a, b], or as lines that begin with -"
 	}
 	return ruleWrongType, message, hint
+}
+
+// asNumber says how a text is written that is meant as a whole number: quotes,
+// separators between digits and the full-width digits of an input method make it text.
+func asNumber(v any) string {
+	text, _ := v.(string)
+	digits := strings.Map(func(r rune) rune {
+		switch {
+		case r >= '０' && r <= '９':
+			return r - '０' + '0'
+		case strings.ContainsRune(", _，'’", r) || unicode.IsSpace(r):
+			return -1
+		}
+		return r
+	}, text)
+	switch {
+	case plainNumber.MatchString(text):
+		return "write it without quotes"
+	case plainNumber.MatchString(digits):
+		return fmt.Sprintf("write it with the digits 0 to 9 only: %s", digits)
+	}
+	return "write it with the digits 0 to 9, without quotes"
 }
 
 func (f failure) notListed() (rule, message, hint string) {
@@ -157,7 +188,7 @@ func (f failure) notListed() (rule, message, hint string) {
 func (f failure) badFormat() (rule, message, hint string) {
 	text, _ := f.value.(string)
 	if strings.TrimSpace(text) == "" {
-		return ruleEmpty, f.name + " is empty", ""
+		return ruleEmpty, f.name + " is empty", cmp.Or(form(f.rules), "write a value, or leave the key out")
 	}
 	title, _ := f.rules["title"].(string)
 	switch {
@@ -294,7 +325,7 @@ func nearest(word string, known []string) string {
 	}
 	best, least := "", max(1, min(2, length/2))+1
 	for _, k := range known {
-		if fold(k) == fold(word) && k != word {
+		if fold(k) == fold(word) && k != word || campaign.Swapped(strings.ToLower(k), strings.ToLower(word)) {
 			return k
 		}
 		if d := levenshtein.ComputeDistance(word, k); d < least && d < utf8.RuneCountInString(k) {

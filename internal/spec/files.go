@@ -69,7 +69,7 @@ func regular(fsys fs.FS, name string) *fault {
 // unreadable says why a file could not be opened.
 func unreadable(fsys fs.FS, name string, err error) *fault {
 	if errors.Is(err, fs.ErrNotExist) {
-		f := &fault{ruleMissingFile, fmt.Sprintf("there is no file %s in the project", name), ""}
+		f := &fault{ruleMissingFile, fmt.Sprintf("there is no file %s in the project", name), "files of a project are given relative to the file that names them"}
 		if near := neighbour(fsys, name); near != "" {
 			f.hint = fmt.Sprintf("did you mean %s?", near)
 		}

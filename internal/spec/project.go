@@ -141,10 +141,25 @@ func Account(c *campaign.Campaign, p campaign.Profile) (campaign.Account, *campa
 			Message: fmt.Sprintf("profile %s has no account %q", p.Name, clip(c.Channel.Target))}
 	}
 	if system, _, _ := strings.Cut(c.Channel.Type, "."); system != account.System {
-		return account, &campaign.Problem{Pointer: at, Rule: ruleWrongSystem,
+		return account, &campaign.Problem{Pointer: at, Rule: ruleWrongSystem, Hint: accountsOf(p, system),
 			Message: fmt.Sprintf("%s goes through %s, but %s is an account of %s", c.Channel.Type, system, c.Channel.Target, account.System)}
 	}
 	return account, nil
+}
+
+// accountsOf is a hint that names the accounts of a system.
+func accountsOf(p campaign.Profile, system string) string {
+	var names []string
+	for name, a := range p.Targets {
+		if a.System == system {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Sprintf("the profile has no account of %s: add one to targets.yaml, or choose another type", system)
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("accounts of %s: %s", system, strings.Join(names, ", "))
 }
 
 // Loaded is a campaign with the document that it came from.

@@ -199,9 +199,10 @@ func TestAccount(t *testing.T) {
 		t.Errorf("got %v, %v", a, problem)
 	}
 	for target, want := range map[string]campaign.Problem{
-		"gvo":   {Pointer: "/channel/target", Rule: ruleUnknownTarget, Message: `profile test has no account "gvo"`, Hint: "accounts: gov, media"},
+		"gvo":   {Pointer: "/channel/target", Rule: ruleUnknownTarget, Message: `profile test has no account "gvo"`, Hint: "did you mean gov?"},
+		"press": {Pointer: "/channel/target", Rule: ruleUnknownTarget, Message: `profile test has no account "press"`, Hint: "accounts: gov, media"},
 		"medai": {Pointer: "/channel/target", Rule: ruleUnknownTarget, Message: `profile test has no account "medai"`, Hint: "did you mean media?"},
-		"media": {Pointer: "/channel/target", Rule: ruleWrongSystem, Message: "zqt.message goes through zqt, but media is an account of chuanbo"},
+		"media": {Pointer: "/channel/target", Rule: ruleWrongSystem, Message: "zqt.message goes through zqt, but media is an account of chuanbo", Hint: "accounts of zqt: gov"},
 	} {
 		c.Channel.Target = target
 		_, got := Account(c, p)

@@ -49,7 +49,7 @@ func (l *loader) recipients(v val, groups bool) campaign.Recipients {
 		l.keyProblem(columns, ruleConflict, "columns name the columns of a file, and here is none", "use the fields' own names in the list")
 	}
 	if !v.key("file").given() && v.key("list").given() {
-		l.idleKeys(v, nil, "for files, and here is none")
+		l.idleKeys(v, nil, "%s is for files, and here is none")
 		if lookup := v.key("lookup"); lookup.given() {
 			l.keyProblem(lookup, ruleConflict, "lookup is for files, and here is none", "write what is looked up into the list")
 		}
@@ -87,7 +87,7 @@ func (l *loader) oneOf(v val, keys ...string) {
 		}
 	}
 	if first == "" && !meant(v, keys) {
-		l.problem(v, ruleMissingKey, fmt.Sprintf("%s needs %s", name(v.at), strings.Join(keys, " or ")), "")
+		l.problem(v, ruleMissingKey, fmt.Sprintf("%s needs %s", name(v.at), strings.Join(keys, " or ")), "add one of them")
 	}
 }
 
@@ -116,7 +116,7 @@ func (l *loader) table(v val) (string, campaign.Sheet) {
 		}
 		return "", campaign.Sheet{}
 	}
-	l.idleKeys(v, f.keys, "not for "+f.extension+" files")
+	l.idleKeys(v, f.keys, "%s is not for "+f.extension+" files")
 	sheet := campaign.Sheet{
 		Name: v.key("sheet").text(), Encoding: v.key("encoding").text(), Delimiter: v.key("delimiter").text(),
 		HeaderRow: v.key("header_row").number(), StopAt: v.key("stop_at").text(),
@@ -144,11 +144,11 @@ func formatOf(name string) *format {
 }
 
 // idleKeys refuses keys that say how a file is read and are not among those that
-// mean something here.
+// mean something here. why is a sentence with a place for the key.
 func (l *loader) idleKeys(v val, known []string, why string) {
 	for _, key := range sheetKeys {
 		if x := v.key(key); x.given() && !slices.Contains(known, key) {
-			l.keyProblem(x, ruleConflict, fmt.Sprintf("%s is %s", key, why), "remove it")
+			l.keyProblem(x, ruleConflict, fmt.Sprintf(why, key), "remove it")
 		}
 	}
 }

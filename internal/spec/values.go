@@ -227,7 +227,7 @@ func (l *loader) duration(v val, to *time.Duration, most time.Duration) {
 	d, err := time.ParseDuration(v.text())
 	switch {
 	case err != nil, d > most:
-		l.problem(v, ruleRange, fmt.Sprintf("%s must be at most %dh", name(v.at), most/time.Hour), "")
+		l.problem(v, ruleRange, fmt.Sprintf("%s must be at most %dh", name(v.at), most/time.Hour), "give a shorter time")
 	case d <= 0:
 		l.problem(v, ruleRange, name(v.at)+" must be more than nothing", "for example 30s")
 	default:
