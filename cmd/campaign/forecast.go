@@ -202,7 +202,10 @@ func forecastLines(f *contract.Forecast, zone *time.Location, unit string) (line
 	if f.Occurrence != "" {
 		when = "due at " + f.Occurrence
 	}
-	took := time.Duration(f.Seconds * float64(time.Second)).Round(time.Second)
+	took := time.Duration(f.Seconds * float64(time.Second)).Round(100 * time.Millisecond)
+	if took >= time.Minute {
+		took = took.Round(time.Second)
+	}
 	add := func(name, format string, args ...any) {
 		lines = append(lines, [2]string{name, fmt.Sprintf(format, args...)})
 	}
