@@ -20,7 +20,9 @@ import (
 // one. In the Chinese sentence %s, %d and %q keep their order or have a number, as
 // %[2]s; %m is a hole whose text is a sentence itself, or a number of things, and is
 // translated again, %n one that may also be a single word. A word alone is translated
-// nowhere else: it could be the name of a key or of a file. `%d recipient(s)` stands for the singular and the plural.
+// nowhere else: it could be the name of a key or of a file. %v is a hole for any text,
+// where a sentence has so few words of its own that its holes must look like values.
+// `%d recipient(s)` stands for the singular and the plural.
 //
 //go:embed zh/*.txt
 var texts embed.FS
