@@ -68,6 +68,8 @@ func (p *Plan) rowsOf(ctx context.Context) (recipients.Rows, func() error, error
 	if recipients.IsSlow(p.source) {
 		held := recipients.Hold(p.source, recipients.Options{TempDir: p.spec.TempDir})
 		source, done = held, held.Close
+	} else {
+		source = recipients.Remember(p.source)
 	}
 	source = patient{source, p.spec.Campaign.Recipients.File}
 	if p.spec.Campaign.Recipients.Lookup == nil {

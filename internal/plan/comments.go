@@ -23,6 +23,9 @@ type hidden struct {
 // hideComments puts stand-ins in the place of comments. One that does not begin and
 // end in the same branch is left where html/template complains about it.
 func hideComments(tree *parse.Tree, source string) *hidden {
+	if !strings.Contains(source, "<!--") {
+		return &hidden{}
+	}
 	h := &hidden{mark: 0xE000} // the first private-use character that the source has not
 	for strings.ContainsRune(source, h.mark) {
 		h.mark++

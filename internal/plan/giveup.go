@@ -30,7 +30,7 @@ func (p patient) Rows(ctx context.Context) iter.Seq2[recipients.Row, error] {
 			if !yield(row, err) {
 				return
 			}
-			if errors.As(err, new(campaign.Diagnostic)) {
+			if err != nil && errors.As(err, new(campaign.Diagnostic)) {
 				if bad++; bad > mostBad {
 					yield(recipients.Row{}, tooMany(p.file))
 					return

@@ -167,12 +167,13 @@ func (s pass) read(ctx context.Context, next func() *chunk, emit func(*chunk) bo
 	over, stop := marking(s.capped)
 	defer stop()
 	for row, err := range s.source.Rows(ctx) {
-		var d campaign.Diagnostic
 		switch {
-		case errors.As(err, &d):
-			c.bad(row.Row, d)
 		case err != nil:
-			return err
+			var d campaign.Diagnostic
+			if !errors.As(err, &d) {
+				return err
+			}
+			c.bad(row.Row, d)
 		default:
 			left, err := leaving.at(row.Row)
 			if err != nil {

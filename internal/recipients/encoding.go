@@ -112,6 +112,9 @@ func (f textFile) guess(head []byte) (name string, mark int, ds []campaign.Diagn
 // countUTF16 recognises UTF-16 without a byte order mark: most separators and
 // line ends are two bytes, one of them NUL, always on the same side.
 func countUTF16(head []byte) (isLittle, isBig bool) {
+	if bytes.IndexByte(head, 0) < 0 {
+		return false, false
+	}
 	all, little, big := 0, 0, 0
 	for i, b := range head {
 		if b != ',' && b != '\t' && b != '\n' && b != '\r' {
@@ -144,6 +147,9 @@ func (e evidence) confidence() int { return 200 * e.common / (2*e.pairs + 1 + 4*
 // GB18030 either, or hardly any is among others that read as UTF-8, or the
 // characters would be rare ones, the text is UTF-8 with bad rows.
 func weighGB18030(head []byte) evidence {
+	if utf8.Valid(head) {
+		return evidence{first: -1}
+	}
 	e := evidence{first: -1}
 	bad := 0
 	for from := 0; from < len(head); {

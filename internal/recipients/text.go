@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"campaign/internal/campaign"
 )
@@ -202,8 +203,11 @@ const openDocument = "an OpenDocument sheet"
 // text to read, and what to do about it.
 func sniff(head []byte) (what, hint string) {
 	const openAndSave = `open it in Excel or WPS and save it as "CSV UTF-8" or as .xlsx`
-	begin := bytes.ToLower(bytes.TrimLeft(bytes.TrimPrefix(head, []byte(byteOrderMark)), " \t\r\n"))
+	begin := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(byteOrderMark)), " \t\r\n")
 	begin = begin[:min(len(begin), 4<<10)]
+	if len(begin) > 0 && strings.IndexByte("<PMmFf", begin[0]) >= 0 { // as all begins that is looked for in it
+		begin = bytes.ToLower(begin)
+	}
 	has := func(prefix string) bool { return bytes.HasPrefix(begin, []byte(prefix)) }
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")) && bytes.Contains(begin, []byte("opendocument")):
