@@ -162,7 +162,7 @@ func (j *job) calendars() (files []string) {
 // stands in for the upstream.
 func redirected(declared campaign.Account, endpoint string) campaign.Account {
 	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(declared.Raw.JSON, &raw); err != nil {
+	if err := json.Unmarshal(declared.Raw.Text(), &raw); err != nil {
 		panic(err) // it passed the schema: an object
 	}
 	delete(raw, "environment")

@@ -327,7 +327,7 @@ func (p *project) schedules(name string) bool {
 
 // line gives a campaign the account as others use it at the same time.
 func (c *crew) line(ctx context.Context, s *sender, declared campaign.Account, account targets.Account) (*line, error) {
-	key := declared.Name + " " + string(declared.Raw.JSON)
+	key := declared.Name + " " + string(declared.Raw.Text())
 	shared, err := c.lines.take(key, func() (*line, error) { return s.openLine(ctx, declared, account) })
 	if err != nil {
 		return nil, err

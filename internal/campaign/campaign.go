@@ -4,7 +4,9 @@
 package campaign
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -182,9 +184,28 @@ func DefaultPolicy() Policy {
 // Raw is a mapping of a file that a plug-in decodes itself: a JSON object that
 // has passed the schema, and its place. Numbers keep their source text; numbers
 // where the schema wants a string never get here.
+//
+// It is given as JSON or, where there is none, as the value that encoding/json would
+// make of it, with numbers as json.Number: what was read of a file need not be written
+// and read again. Nobody changes the value.
 type Raw struct {
 	Pointer string // JSON pointer of the mapping in its file, for example /channel
 	JSON    json.RawMessage
+	Value   any
+}
+
+// Text is the mapping as JSON: keys of a value sorted. It is empty when nothing is given.
+func (r Raw) Text() json.RawMessage {
+	if r.JSON != nil || r.Value == nil {
+		return r.JSON
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(r.Value); err != nil {
+		panic(fmt.Sprintf("campaign: %v", err)) // plain JSON values always encode
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // Group is a user group of a 传播通 account, as a lock file records it

@@ -184,10 +184,10 @@ func lines(s string) string {
 func (d *digester) campaign(c *campaign.Campaign) error {
 	d.texts("campaign", []string{c.Name, c.Description, c.Channel.Type, c.Channel.Target})
 	d.mapping("labels", c.Labels)
-	if err := d.json("channel", c.Channel.Raw.JSON, false); err != nil {
+	if err := d.json("channel", c.Channel.Raw.Text(), false); err != nil {
 		return fmt.Errorf("channel: %w", err)
 	}
-	if err := d.json("content", c.Content.Raw.JSON, false); err != nil {
+	if err := d.json("content", c.Content.Raw.Text(), false); err != nil {
 		return fmt.Errorf("content: %w", err)
 	}
 	d.mapping("files", c.Content.Files)
@@ -349,7 +349,7 @@ func (d *digester) account(a campaign.Account) error {
 	d.flag("only", a.Only != nil)
 	d.texts("only", slices.Compact(slices.Sorted(slices.Values(a.Only))))
 	d.exclusions("suppress", a.Suppress)
-	if err := d.json("account", a.Raw.JSON, true); err != nil {
+	if err := d.json("account", a.Raw.Text(), true); err != nil {
 		return fmt.Errorf("account %s: %w", a.Name, err)
 	}
 	return nil

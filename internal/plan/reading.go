@@ -26,7 +26,7 @@ func read(pointer string) bool {
 // would send the same once more. Lower-case hex, the same on any system.
 func ContentDigest(c *campaign.Campaign) (string, error) {
 	d := &digester{hash: sha256.New()}
-	if err := d.json("content", c.Content.Raw.JSON, false); err != nil {
+	if err := d.json("content", c.Content.Raw.Text(), false); err != nil {
 		return "", fmt.Errorf("content: %w", err)
 	}
 	d.mapping("files", c.Content.Files)

@@ -84,10 +84,10 @@ func (l *loader) address(v val) {
 	switch {
 	case err != nil, u.Host == "" || u.Hostname() == "":
 		if strings.Contains(v.text(), "://") {
-			l.problem(v, ruleURL, name(v.at)+" is not a valid address", "for example http://127.0.0.1:8080")
+			l.problem(v, ruleURL, name(v.at())+" is not a valid address", "for example http://127.0.0.1:8080")
 		}
 	case u.User != nil:
-		l.problem(v, ruleInlineSecret, name(v.at)+" holds a user or password", "addresses carry no secrets: remove what stands before the @")
+		l.problem(v, ruleInlineSecret, name(v.at())+" holds a user or password", "addresses carry no secrets: remove what stands before the @")
 	}
 }
 

@@ -44,7 +44,7 @@ func LoadApprovals(fsys fs.FS, file string) ([]campaign.Approval, *Document, []c
 		return nil, doc, campaign.SortDiagnostics(diags)
 	}
 	l := &loader{fsys: fsys, doc: doc}
-	all := l.approvals(val{"", root})
+	all := l.approvals(val{v: root})
 	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
 	if campaign.HasErrors(diags) {
 		return nil, doc, diags

@@ -25,7 +25,7 @@ func LoadCalendar(fsys fs.FS, file string) (*campaign.Calendar, []campaign.Diagn
 		return nil, campaign.SortDiagnostics(diags)
 	}
 	l := &loader{fsys: fsys, doc: doc}
-	c := l.calendar(val{"", root})
+	c := l.calendar(val{v: root})
 	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
 	if campaign.HasErrors(diags) {
 		return nil, diags
@@ -69,10 +69,10 @@ func (l *loader) calendar(root val) *campaign.Calendar {
 // holiday reads a day, or the first and the last of several.
 func (l *loader) holiday(c *campaign.Calendar, year int, v val) {
 	first, last, ranged := strings.Cut(v.text(), "/")
-	from := l.date(val{v.at, first})
+	from := l.date(val{v.in, v.step, first})
 	to := from
 	if ranged {
-		to = l.date(val{v.at, last})
+		to = l.date(val{v.in, v.step, last})
 	}
 	if from.IsZero() || to.IsZero() {
 		return

@@ -32,7 +32,7 @@ func LoadCampaign(fsys fs.FS, file string) (*campaign.Campaign, *Document, []cam
 		return nil, doc, campaign.SortDiagnostics(diags)
 	}
 	l := &loader{fsys: fsys, doc: doc}
-	c := l.campaign(val{"", root})
+	c := l.campaign(val{v: root})
 	diags = campaign.SortDiagnostics(append(append(diags, doc.Diagnostics(l.problems)...), l.others...))
 	if !ok {
 		return nil, doc, diags

@@ -33,7 +33,7 @@ func (l *loader) content(v val, channel string) campaign.Content {
 			}
 		}
 	}
-	return campaign.Content{Raw: val{v.at, orEmpty(resolved)}.raw(), Files: files}
+	return campaign.Content{Raw: val{in: v.at(), v: orEmpty(resolved)}.raw(), Files: files}
 }
 
 // filesOf are the keys of a channel type's content that may name a file.

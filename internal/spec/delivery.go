@@ -35,7 +35,7 @@ func (l *loader) policy(v val) campaign.Policy {
 	l.threshold(v.key("abort").key("unknown"), &p.Abort.Unknown)
 	p.Stages = l.stages(v.key("stages"))
 	if deadline := v.key("deadline"); deadline.text() != "" {
-		p.Deadline = campaign.Clause{Text: deadline.text(), Pointer: deadline.at}
+		p.Deadline = campaign.Clause{Text: deadline.text(), Pointer: deadline.at()}
 	}
 	return p
 }
@@ -162,7 +162,7 @@ func (l *loader) share(v val) (share float64, ok bool) {
 	}
 	share, err := strconv.ParseFloat(strings.TrimSuffix(v.text(), "%")+"e-2", 64)
 	if err != nil || share > 1 {
-		l.problem(v, ruleRange, name(v.at)+" must be at most 100%", "a share is of all of them: 100% is everybody")
+		l.problem(v, ruleRange, name(v.at())+" must be at most 100%", "a share is of all of them: 100% is everybody")
 		return 0, false
 	}
 	return share, true

@@ -72,7 +72,7 @@ func TestSharesAreExact(t *testing.T) {
 		"7%": 0.07, "29%": 0.29, "57%": 0.57, "58%": 0.58, "0.1%": 0.001, "0.7%": 0.007, "12.34%": 0.1234, "99.9999%": 0.999999, "005%": 0.05,
 	} {
 		l := &loader{}
-		if got, ok := l.share(val{"/x", percent}); !ok || got != want || l.problems != nil {
+		if got, ok := l.share(val{in: "/x", v: percent}); !ok || got != want || l.problems != nil {
 			t.Errorf("%s is %v, want %v", percent, got, want)
 		}
 	}

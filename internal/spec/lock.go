@@ -23,7 +23,7 @@ func LoadGroups(fsys fs.FS, file string) ([]campaign.Group, *Document, []campaig
 		return nil, doc, campaign.SortDiagnostics(diags)
 	}
 	l := &loader{fsys: fsys, doc: doc}
-	groups := l.lockedGroups(val{"", root})
+	groups := l.lockedGroups(val{v: root})
 	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
 	if campaign.HasErrors(diags) {
 		return nil, doc, diags

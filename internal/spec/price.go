@@ -23,7 +23,7 @@ func (l *loader) price(v val) *campaign.Price {
 		n, _ := v.key(kind).v.(json.Number) // the schema has reported what is none
 		money, ok := campaign.ParseMoney(string(n))
 		if !ok && n != "" && n[0] != '-' {
-			l.problem(v.key(kind), ruleRange, name(v.key(kind).at)+" has more than four digits behind the point", "for example 0.05")
+			l.problem(v.key(kind), ruleRange, name(v.key(kind).at())+" has more than four digits behind the point", "for example 0.05")
 		}
 		p.Each[kind] = money
 	}

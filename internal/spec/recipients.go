@@ -87,7 +87,7 @@ func (l *loader) oneOf(v val, keys ...string) {
 		}
 	}
 	if first == "" && !meant(v, keys) {
-		l.problem(v, ruleMissingKey, fmt.Sprintf("%s needs %s", name(v.at), strings.Join(keys, " or ")), "add one of them")
+		l.problem(v, ruleMissingKey, fmt.Sprintf("%s needs %s", name(v.at()), strings.Join(keys, " or ")), "add one of them")
 	}
 }
 

@@ -43,7 +43,7 @@ func (l *loader) schedule(v, expires val, policy campaign.Policy) *campaign.Sche
 // clauses lists what stands there, alone or in a list.
 func clauses(v val) (out []campaign.Clause) {
 	for _, x := range v.listed() {
-		out = append(out, campaign.Clause{Text: x.text(), Pointer: x.at})
+		out = append(out, campaign.Clause{Text: x.text(), Pointer: x.at()})
 	}
 	return out
 }
@@ -66,7 +66,7 @@ func (l *loader) dayRule(v val) *campaign.DayRule {
 	if !v.given() {
 		return nil
 	}
-	r := &campaign.DayRule{Rest: v.key("on").text() == "holidays", Pointer: v.at}
+	r := &campaign.DayRule{Rest: v.key("on").text() == "holidays", Pointer: v.at()}
 	name, ok := l.reference(v.key("file"))
 	if !ok {
 		return r

@@ -35,8 +35,18 @@ var (
 	longBase64 = regexp.MustCompile(`^[A-Za-z0-9+/_-]{32,}={0,2}$`)
 )
 
+// Bytes that a secret has at least: an access key with its mark, a text without a word,
+// a token of three parts.
+const (
+	shortSecret = 20
+	shortText   = 32
+)
+
 // certainSecret says what secret a text certainly holds; empty: none.
 func certainSecret(text string) string {
+	if len(text) < shortSecret {
+		return ""
+	}
 	for _, s := range certainSecrets {
 		marked := slices.ContainsFunc(s.marks, func(mark string) bool { return strings.Contains(text, mark) })
 		if marked && s.form.MatchString(text) {
@@ -54,6 +64,7 @@ func likelySecret(key, text string) string {
 		return ""
 	case secretName.MatchString(key):
 		return "its name says that it is one"
+	case len(plain) < shortText:
 	case jsonWebToken.MatchString(plain):
 		return "it is a token"
 	case longHex.MatchString(plain), longBase64.MatchString(plain) && drawn(plain):
@@ -97,8 +108,10 @@ const (
 // recipients are left out but for what is certain: ids look like anything.
 func (l *loader) openSecrets(root val) {
 	keys, _ := root.v.(map[string]any)
+	path := make([]string, 1, maxDepth) // of the value that is looked at
 	for key, value := range keys {
-		l.secretsBelow(value, []string{key}, key == "vars" || key == "labels")
+		path[0] = key
+		l.secretsBelow(value, path, key == "vars" || key == "labels")
 	}
 }
 
@@ -126,15 +139,15 @@ func (l *loader) openSecret(text string, path []string, guess bool) {
 	if what == "" && why == "" {
 		return
 	}
-	v := val{"", text}
+	v := val{v: text}
 	for _, segment := range path {
-		v.at = join(v.at, segment)
+		v.in = join(v.in, segment)
 	}
 	if what != "" {
-		l.problem(v, ruleInlineSecret, fmt.Sprintf("%s is %s, written out in the file", name(v.at), what), secretHint)
+		l.problem(v, ruleInlineSecret, fmt.Sprintf("%s is %s, written out in the file", name(v.at()), what), secretHint)
 		return
 	}
-	l.warning(v, ruleLikelySecret, fmt.Sprintf("%s looks like a secret: %s", name(v.at), why), mayBeSecret)
+	l.warning(v, ruleLikelySecret, fmt.Sprintf("%s looks like a secret: %s", name(v.at()), why), mayBeSecret)
 }
 
 // headerSecret reports the value of an account's header that is a secret, or looks like

@@ -24,7 +24,7 @@ func LoadTargets(fsys fs.FS, file string) (*campaign.Project, *Document, []campa
 		return nil, doc, campaign.SortDiagnostics(diags)
 	}
 	l := &loader{fsys: fsys, doc: doc}
-	p := l.project(val{"", root})
+	p := l.project(val{v: root})
 	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
 	if !ok {
 		return nil, doc, diags
@@ -84,7 +84,7 @@ func loadZone(name string) (*time.Location, error) {
 }
 
 func (l *loader) profile(name string, targets, require val) campaign.Profile {
-	p := campaign.Profile{Name: name, Pointer: targets.at, Targets: map[string]campaign.Account{}, Require: l.require(require)}
+	p := campaign.Profile{Name: name, Pointer: targets.at(), Targets: map[string]campaign.Account{}, Require: l.require(require)}
 	for _, key := range targets.keys() {
 		p.Targets[key] = l.account(key, targets.key(key))
 	}

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -27,15 +26,15 @@ type loader struct {
 }
 
 func (l *loader) problem(v val, rule, message, hint string) {
-	l.problems = append(l.problems, campaign.Problem{Pointer: v.at, Rule: rule, Message: message, Hint: hint})
+	l.problems = append(l.problems, campaign.Problem{Pointer: v.at(), Rule: rule, Message: message, Hint: hint})
 }
 
 func (l *loader) keyProblem(v val, rule, message, hint string) {
-	l.problems = append(l.problems, campaign.Problem{Pointer: v.at, Key: true, Rule: rule, Message: message, Hint: hint})
+	l.problems = append(l.problems, campaign.Problem{Pointer: v.at(), Key: true, Rule: rule, Message: message, Hint: hint})
 }
 
 func (l *loader) warning(v val, rule, message, hint string) {
-	l.problems = append(l.problems, campaign.Problem{Pointer: v.at, Rule: rule, Message: message, Hint: hint, Warning: true})
+	l.problems = append(l.problems, campaign.Problem{Pointer: v.at(), Rule: rule, Message: message, Hint: hint, Warning: true})
 }
 
 // load reads a YAML file and checks it against its schema. The value is nil when
@@ -86,17 +85,30 @@ func under(pointer string, set map[string]bool) bool {
 	return false
 }
 
-// val is a value of a file and its place.
+// val is a value of a file and its place. Most places are never told, so that their
+// last segment is put behind the others only then.
 type val struct {
-	at string // JSON pointer
-	v  any    // nil: not given
+	in   string // JSON pointer of what holds it, or its own
+	step string // key in that; empty: in is its own pointer
+	v    any    // nil: not given
+}
+
+// at is the value's JSON pointer.
+func (v val) at() string {
+	if v.step == "" {
+		return v.in
+	}
+	return join(v.in, v.step)
 }
 
 func (v val) given() bool { return v.v != nil }
 
 func (v val) key(name string) val {
 	m, _ := v.v.(map[string]any)
-	return val{join(v.at, name), m[name]}
+	if at := v.at(); at != "" && name != "" {
+		return val{at, name, m[name]}
+	}
+	return val{in: join(v.at(), name), v: m[name]} // many keys of it are asked for
 }
 
 // keys lists a mapping's keys, sorted.
@@ -107,9 +119,12 @@ func (v val) keys() []string {
 
 func (v val) items() []val {
 	list, _ := v.v.([]any)
-	out := make([]val, len(list))
+	if len(list) == 0 {
+		return nil
+	}
+	at, out := v.at(), make([]val, len(list))
 	for i, x := range list {
-		out[i] = val{v.at + "/" + strconv.Itoa(i), x}
+		out[i] = val{at, strconv.Itoa(i), x}
 	}
 	return out
 }
@@ -157,39 +172,35 @@ func (v val) texts() []string {
 
 // table reads a mapping of texts.
 func (v val) table() map[string]string {
-	keys := v.keys()
-	if len(keys) == 0 {
+	m, _ := v.v.(map[string]any)
+	if len(m) == 0 {
 		return nil
 	}
-	out := make(map[string]string, len(keys))
-	for _, k := range keys {
-		out[k] = v.key(k).text()
+	out := make(map[string]string, len(m))
+	for k, x := range m {
+		out[k], _ = x.(string)
 	}
 	return out
 }
 
-// raw gives the value as JSON: keys sorted, numbers as they are in the file.
-func (v val) raw() campaign.Raw {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v.v); err != nil {
-		panic(fmt.Sprintf("spec: %v", err)) // plain JSON values always encode
-	}
-	return campaign.Raw{Pointer: v.at, JSON: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
-}
+// raw gives the value to whoever decodes it. It must not be changed.
+func (v val) raw() campaign.Raw { return campaign.Raw{Pointer: v.at(), Value: v.v} }
 
 // distinct reports values of a list that came before.
 func (l *loader) distinct(v val) {
-	seen := map[string]bool{}
-	for _, item := range v.items() {
+	items := v.items()
+	if len(items) < 2 {
+		return
+	}
+	seen := make(map[string]bool, len(items))
+	for _, item := range items {
 		if item.v == nil {
 			continue
 		}
 		text := fmt.Sprint(item.v)
 		if seen[text] {
 			shown := cmp.Or(item.key("file").text(), text) // of a list of people its name
-			l.problem(item, ruleDuplicateItem, fmt.Sprintf("%s stands twice in %s", clip(shown), name(v.at)), "remove one")
+			l.problem(item, ruleDuplicateItem, fmt.Sprintf("%s stands twice in %s", clip(shown), name(v.at())), "remove one")
 		}
 		seen[text] = true
 	}
@@ -227,9 +238,9 @@ func (l *loader) duration(v val, to *time.Duration, most time.Duration) {
 	d, err := time.ParseDuration(v.text())
 	switch {
 	case err != nil, d > most:
-		l.problem(v, ruleRange, fmt.Sprintf("%s must be at most %dh", name(v.at), most/time.Hour), "give a shorter time")
+		l.problem(v, ruleRange, fmt.Sprintf("%s must be at most %dh", name(v.at()), most/time.Hour), "give a shorter time")
 	case d <= 0:
-		l.problem(v, ruleRange, name(v.at)+" must be more than nothing", "for example 30s")
+		l.problem(v, ruleRange, name(v.at())+" must be more than nothing", "for example 30s")
 	default:
 		*to = d
 	}

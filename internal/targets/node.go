@@ -31,12 +31,14 @@ type Node struct {
 // Read opens a Raw; problems are appended to the list. It takes any bytes.
 func Read(raw campaign.Raw, problems *[]campaign.Problem) Node {
 	n := Node{Pointer: raw.Pointer, parent: raw.Pointer, problems: problems}
-	decoder := json.NewDecoder(bytes.NewReader(raw.JSON))
-	decoder.UseNumber()
-	if decoder.Decode(&n.value) != nil || !atEnd(decoder) {
-		n.value = nil
-		n.Report("type", "is not one JSON value", "")
-		return n
+	if n.value = raw.Value; raw.JSON != nil || raw.Value == nil {
+		decoder := json.NewDecoder(bytes.NewReader(raw.JSON))
+		decoder.UseNumber()
+		if decoder.Decode(&n.value) != nil || !atEnd(decoder) {
+			n.value = nil
+			n.Report("type", "is not one JSON value", "")
+			return n
+		}
 	}
 	if _, ok := n.value.(map[string]any); !ok {
 		n.value = nil

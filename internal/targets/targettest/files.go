@@ -22,7 +22,7 @@ var documents = []string{``, `nope`, `null`, `[]`, `"text"`, `{} {}`, `{"a":`, s
 // as the schema wants it: no panic, and either a target or a problem with its place.
 func checkAnyFile(f Fixture) []error {
 	var errs []error
-	for _, variant := range variants(f.Account.Raw.JSON) {
+	for _, variant := range variants(f.Account.Raw.Text()) {
 		a := f.Account
 		a.Raw.JSON = variant
 		decoded, problems := f.System.Account(a)
@@ -37,12 +37,12 @@ func checkAnyFile(f Fixture) []error {
 		if err != nil {
 			return append(errs, err)
 		}
-		for _, variant := range variants(s.Campaign.Channel.Raw.JSON) {
+		for _, variant := range variants(s.Campaign.Channel.Raw.Text()) {
 			c := *s.Campaign
 			c.Channel.Raw.JSON = variant
 			errs = append(errs, decodeCampaign(account, c, s, variant)...)
 		}
-		for _, variant := range variants(s.Campaign.Content.Raw.JSON) {
+		for _, variant := range variants(s.Campaign.Content.Raw.Text()) {
 			c := *s.Campaign
 			c.Content.Raw.JSON = variant
 			errs = append(errs, decodeCampaign(account, c, s, variant)...)
