@@ -79,6 +79,10 @@ func (c *compiler) program(tree *parse.Tree, escape targets.Escape) (*program, [
 	case targets.URL:
 		e = query
 	case targets.HTML:
+		if plainHTML(tree.Root) {
+			e = htmlText
+			break
+		}
 		hidden := hideComments(tree, c.source)
 		t, f := escapeHTML(tree, c.source)
 		if f != nil {
