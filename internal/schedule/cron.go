@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,6 +110,9 @@ func parse(text string) (expression, []complaint) {
 	}
 	spec.Location = time.UTC
 	e := expression{spec: spec, follows: strings.ContainsAny(parts[1], "*?/")}
+	if spec.Dom&starBit != 0 {
+		return e, found // every month has the day, or one of the week
+	}
 	if _, ok := e.next(0); !ok {
 		return e, append(found, *bad(ruleNever, "no such day comes: look at day of month and month", "%q is never due", clip(text)))
 	}
@@ -141,8 +143,36 @@ func form(text string, parts []string) *complaint {
 	return nil
 }
 
-// item is a part of a field between commas.
-var item = regexp.MustCompile(`^(?:(\*|\?)|([0-9]+|[A-Za-z]+)(?:-([0-9]+|[A-Za-z]+))?)(?:/([0-9]+))?$`)
+// item is a part of a field between commas: * or ?, a value or a range, and perhaps a
+// step. What is not there is empty.
+type item struct{ whole, from, to, step string }
+
+// itemOf takes a part of a field apart; ok is false when it has another form.
+func itemOf(text string) (it item, ok bool) {
+	head, step, stepped := strings.Cut(text, "/")
+	if stepped && !only(step, isDigit) {
+		return item{}, false
+	}
+	if head == "*" || head == "?" {
+		return item{whole: head, step: step}, true
+	}
+	from, to, ranged := strings.Cut(head, "-")
+	if !isValue(from) || ranged && !isValue(to) {
+		return item{}, false
+	}
+	return item{from: from, to: to, step: step}, true
+}
+
+// isValue reports whether a text is a number or a name.
+func isValue(text string) bool { return only(text, isDigit) || only(text, isLetter) }
+
+func isDigit(r rune) bool  { return '0' <= r && r <= '9' }
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+
+// only reports whether a text has characters of one kind only, and at least one.
+func only(text string, kind func(rune) bool) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !kind(r) })
+}
 
 func (f field) check(text string) (found []complaint) {
 	for _, one := range strings.Split(text, ",") {
@@ -154,34 +184,34 @@ func (f field) check(text string) (found []complaint) {
 }
 
 func (f field) item(text string) *complaint {
-	m := item.FindStringSubmatch(text)
+	it, ok := itemOf(text)
 	switch {
 	case text == "":
 		return bad(ruleCron, "write * for every one, and put something on both sides of a comma", "the %s has nothing before or behind a comma", f.name)
-	case m == nil:
+	case !ok:
 		return bad(ruleCron, "a number, a range as 1-5, a list as 1,3,5, * or a step as */15; L, W and # are not known", "%q is no %s", clip(text), f.name)
 	}
 	from, to := f.min, f.max
-	if m[1] == "" {
+	if it.whole == "" {
 		var c *complaint
-		if from, c = f.value(m[2]); c != nil {
+		if from, c = f.value(it.from); c != nil {
 			return c
 		}
-		if m[3] != "" {
-			if to, c = f.value(m[3]); c != nil {
+		if it.to != "" {
+			if to, c = f.value(it.to); c != nil {
 				return c
 			}
-		} else if m[4] == "" {
+		} else if it.step == "" {
 			to = from
 		}
 	}
 	if from > to {
-		return bad(ruleCron, fmt.Sprintf("write it in two parts, as %s-%d,%d-%s", m[2], f.max, f.min, m[3]), "the %s %q ends before it begins", f.name, clip(text))
+		return bad(ruleCron, fmt.Sprintf("write it in two parts, as %s-%d,%d-%s", it.from, f.max, f.min, it.to), "the %s %q ends before it begins", f.name, clip(text))
 	}
-	if m[4] == "" {
+	if it.step == "" {
 		return nil
 	}
-	return f.step(text, m[4], from, to, m[1] != "")
+	return f.step(text, it.step, from, to, it.whole != "")
 }
 
 // step refuses steps that are none: */90 is read as */60, which is 0.

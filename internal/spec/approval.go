@@ -94,8 +94,8 @@ func (l *loader) approval(v val) campaign.Approval {
 
 // bound finds the lines of each approval: they reach to the next one.
 func (d *Document) bound(all []campaign.Approval) {
-	last := len(d.lines)
-	for last > 1 && strings.TrimSpace(d.lines[last-1]) == "" {
+	last := len(d.lines())
+	for last > 1 && strings.TrimSpace(d.lines()[last-1]) == "" {
 		last--
 	}
 	for i := len(all) - 1; i >= 0; i-- {

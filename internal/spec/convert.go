@@ -107,12 +107,10 @@ func (c *converter) value(n *yaml.Node) any {
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
-		c.active[n] = true
-		defer delete(c.active, n)
+		defer c.enter(n)()
 		return c.mapping(n)
 	case yaml.SequenceNode:
-		c.active[n] = true
-		defer delete(c.active, n)
+		defer c.enter(n)()
 		list := make([]any, 0, len(n.Content))
 		for i, item := range n.Content {
 			if c.left < 0 {
@@ -123,6 +121,16 @@ func (c *converter) value(n *yaml.Node) any {
 		return list
 	}
 	return c.scalar(n)
+}
+
+// enter notes that a node that aliases may name is being converted, until the result
+// is called.
+func (c *converter) enter(n *yaml.Node) func() {
+	if n.Anchor == "" {
+		return func() {}
+	}
+	c.active[n] = true
+	return func() { delete(c.active, n) }
 }
 
 func (c *converter) expand(n *yaml.Node) any {
@@ -140,7 +148,7 @@ func (c *converter) expand(n *yaml.Node) any {
 // tagged reports whether a node has a tag of its own that is not !!str.
 func (c *converter) tagged(n *yaml.Node) bool {
 	explicit := n.Style&yaml.TaggedStyle != 0
-	if n.Line >= 1 && n.Line <= len(c.doc.lines) && n.Kind == yaml.ScalarNode && n.Style&^yaml.TaggedStyle == 0 {
+	if c.doc.exclaims && n.Line >= 1 && n.Line <= len(c.doc.lines()) && n.Kind == yaml.ScalarNode && n.Style&^yaml.TaggedStyle == 0 {
 		explicit = explicit || strings.HasPrefix(c.from(n), "!")
 	}
 	return explicit && (n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str")
@@ -149,7 +157,7 @@ func (c *converter) tagged(n *yaml.Node) bool {
 // from gives the source line from a node's column on. Nodes come in the order of
 // the file: it goes on where it was, so that a line of many values is read once.
 func (c *converter) from(n *yaml.Node) string {
-	line := c.doc.lines[n.Line-1]
+	line := c.doc.lines()[n.Line-1]
 	if n.Line != c.at.line || n.Column < c.at.col {
 		c.at = cursor{line: n.Line, col: 1}
 	}

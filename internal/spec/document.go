@@ -15,10 +15,19 @@ import (
 // Document is a file as it was read: it knows where each value stands. It is
 // never modified after loading.
 type Document struct {
-	file  string // path in the project
-	lines []string
-	root  *yaml.Node                    // the first document's value; nil when there is none
-	keys  map[*yaml.Node]map[string]int // of big mappings: key → index of its node
+	file     string                        // path in the project
+	split    func() []string               // gives the lines, which only problems show; nil: there are none
+	exclaims bool                          // there is a ! in it: perhaps a tag
+	root     *yaml.Node                    // the first document's value; nil when there is none
+	keys     map[*yaml.Node]map[string]int // of big mappings: key → index of its node
+}
+
+// lines are the file's, as far as they can be shown.
+func (d *Document) lines() []string {
+	if d.split == nil {
+		return nil
+	}
+	return d.split()
 }
 
 // wide is the number of keys from which a mapping gets an index.
@@ -105,10 +114,10 @@ const longLine = 4000
 
 // span gives the place of a node's token, as far as it reaches on its line.
 func (d *Document) span(n *yaml.Node) span {
-	if n.Line < 1 || n.Line > len(d.lines) || len(d.lines[n.Line-1]) > longLine {
+	if n.Line < 1 || n.Line > len(d.lines()) || len(d.lines()[n.Line-1]) > longLine {
 		return span{n.Line, n.Column, 0}
 	}
-	rest := afterRunes(d.lines[n.Line-1], n.Column-1)
+	rest := afterRunes(d.lines()[n.Line-1], n.Column-1)
 	length := utf8.RuneCountInString(rest[:token(n, rest)])
 	if length == 0 {
 		return span{n.Line, n.Column, 0}
@@ -224,8 +233,8 @@ func (d *Document) Diagnostics(problems []campaign.Problem) []campaign.Diagnosti
 
 func (d *Document) diagnostic(at span, rule, message, hint string) campaign.Diagnostic {
 	diag := campaign.Diagnostic{File: d.file, Line: at.line, Col: at.col, EndCol: at.end, Rule: rule, Message: message, Hint: hint}
-	if at.line >= 1 && at.line <= len(d.lines) && len(d.lines[at.line-1]) <= longLine {
-		diag.Source = redact(d.lines[at.line-1])
+	if at.line >= 1 && at.line <= len(d.lines()) && len(d.lines()[at.line-1]) <= longLine {
+		diag.Source = redact(d.lines()[at.line-1])
 	}
 	return diag
 }

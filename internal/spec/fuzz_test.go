@@ -39,8 +39,8 @@ func FuzzLoadCampaign(f *testing.F) {
 		approvals, doc, diags := LoadApprovals(fsys, "a.yaml")
 		checkFuzzed(t, approvals == nil, doc, diags)
 		for _, a := range approvals {
-			if a.Lines[0] < 1 || a.Lines[1] < a.Lines[0] || a.Lines[1] > len(doc.lines) {
-				t.Errorf("an approval in the lines %v of %d", a.Lines, len(doc.lines))
+			if a.Lines[0] < 1 || a.Lines[1] < a.Lines[0] || a.Lines[1] > len(doc.lines()) {
+				t.Errorf("an approval in the lines %v of %d", a.Lines, len(doc.lines()))
 			}
 		}
 	})
@@ -55,7 +55,7 @@ func checkFuzzed(t *testing.T, none bool, doc *Document, diags []campaign.Diagno
 		if jargon.MatchString(d.Message) && !bytes.ContainsAny([]byte(d.Message), `"`) { // a quoted value may be anything
 			t.Errorf("jargon: %q", d.Message)
 		}
-		if d.Line < 0 || d.Col < 0 || d.Line > len(doc.lines) {
+		if d.Line < 0 || d.Col < 0 || d.Line > len(doc.lines()) {
 			t.Errorf("%s is at %d:%d", d.Rule, d.Line, d.Col)
 		}
 		if d.Source == "" {

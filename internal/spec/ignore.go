@@ -61,7 +61,7 @@ func Ignore(fsys fs.FS, files []string, found []campaign.Diagnostic, known func(
 	}
 	whole := !campaign.HasErrors(left)
 	for _, file := range files {
-		doc := &Document{file: file, lines: lines[file]}
+		doc := &Document{file: file, split: func() []string { return lines[file] }}
 		for _, c := range comments[file] {
 			unused = append(unused, doc.unspent(c, known, whole)...)
 		}
@@ -127,27 +127,27 @@ func ignorings(file string, data []byte) ([]ignoring, []string) {
 	texts := inTexts(doc)
 	var out []ignoring
 	next := 0 // lines before this one are comments, or their comments have been looked at
-	for i, line := range doc.lines {
+	for i, line := range doc.lines() {
 		if !ignoreComment.MatchString(line) || texts[i+1] {
 			continue
 		}
 		next = max(next, i+1)
-		for next < len(doc.lines) && commentLine.MatchString(doc.lines[next]) {
+		for next < len(doc.lines()) && commentLine.MatchString(doc.lines()[next]) {
 			next++
 		}
-		c := ignoring{line: i + 1, rules: rulesOf(line), from: next + 1, to: len(doc.lines)}
+		c := ignoring{line: i + 1, rules: rulesOf(line), from: next + 1, to: len(doc.lines())}
 		if after, _ := slices.BinarySearch(starts, c.from+1); after < len(starts) {
 			c.to = starts[after] - 1 // up to the line on which something else begins
 		}
 		out = append(out, c)
 	}
-	return out, doc.lines
+	return out, doc.lines()
 }
 
 // inTexts tells the lines with what looks like a comment and is part of a text. Each
 // gets a mark of its own, and those whose mark a value has are none.
 func inTexts(doc *Document) map[int]bool {
-	marked := slices.Clone(doc.lines)
+	marked := slices.Clone(doc.lines())
 	for i, line := range marked {
 		if ignoreComment.MatchString(line) {
 			marked[i] = fmt.Sprintf("%s ignoring-on-line-%d.", line, i+1)

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -23,11 +24,12 @@ func parse(file string, data []byte) (*Document, []campaign.Diagnostic) {
 		return d, []campaign.Diagnostic{d.diagnostic(at, rule, message, hint)}
 	}
 	if utf16(data) {
-		d.lines = []string{""} // nothing of it can be shown
+		d.split = func() []string { return []string{""} } // nothing of it can be shown
 		return fail(span{line: 1, col: 1}, ruleEncoding, "the file is UTF-16, not UTF-8", "save it as UTF-8")
 	}
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
-	d.lines = splitLines(strings.ToValidUTF8(string(data), "\uFFFD"))
+	d.split = sync.OnceValue(func() []string { return splitLines(strings.ToValidUTF8(string(data), "\uFFFD")) })
+	d.exclaims = bytes.IndexByte(data, '!') >= 0
 	if at, message := badCharacter(data); message != "" {
 		return fail(at, ruleEncoding, message, "save the file as plain text in UTF-8")
 	}
@@ -153,7 +155,7 @@ func breakPoint(d *Document, data []byte, message string) span {
 		_, _, err := decode(data[:n])
 		return err != nil && (err.Error() == message || atEnd(message) && atEnd(err.Error()))
 	}
-	ends := make([]int, 0, len(d.lines)) // where each line ends in data
+	ends := make([]int, 0, len(d.lines())) // where each line ends in data
 	for i := 0; i < len(data); {
 		if n := breakLen(data[i:]); n > 0 {
 			i += n
@@ -189,10 +191,10 @@ var (
 func syntaxProblem(d *Document, data []byte, message string) campaign.Diagnostic {
 	at := breakPoint(d, data, message)
 	for _, line := range []int{at.line, at.line - 1} {
-		if line < 1 || line > len(d.lines) {
+		if line < 1 || line > len(d.lines()) {
 			continue
 		}
-		source := d.lines[line-1]
+		source := d.lines()[line-1]
 		if m := bareTemplate.FindStringSubmatchIndex(source); m != nil {
 			col := utf8.RuneCountInString(source[:m[2]]) + 1
 			where := span{line, col, col + utf8.RuneCountInString(source[m[2]:m[3]])}
@@ -200,8 +202,8 @@ func syntaxProblem(d *Document, data []byte, message string) campaign.Diagnostic
 		}
 	}
 	source := ""
-	if at.line <= len(d.lines) {
-		source = d.lines[at.line-1]
+	if at.line <= len(d.lines()) {
+		source = d.lines()[at.line-1]
 	}
 	if strings.Contains(message, "unknown anchor") { // told at the name's end
 		before := source[:len(source)-len(afterRunes(source, at.col))]
