@@ -20,6 +20,7 @@ type snapshot struct {
 	most int64 // bytes that are kept in all; 0: no bound. What is beyond is read anew too
 	mu   sync.Mutex
 	seen map[string]campaign.Input
+	list map[string]bool // regular files that a folder was just seen to have: they are opened without asking what they are
 	kept int64
 }
 
@@ -73,11 +74,35 @@ func (s *snapshot) keep(in campaign.Input) campaign.Input {
 func (s *snapshot) Stat(name string) (fs.FileInfo, error) {
 	s.mu.Lock()
 	in, ok := s.seen[name]
+	listed := s.list[name]
+	delete(s.list, name) // by the next time it may be something else
 	s.mu.Unlock()
-	if ok {
+	switch {
+	case ok:
 		return frozenInfo{in}, nil
+	case listed: // it is going to be read anyway
+		if f, err := s.Open(name); err == nil {
+			defer f.Close()
+			return f.Stat()
+		}
 	}
 	return fs.Stat(s.FS, name)
+}
+
+// ReadDir implements fs.ReadDirFS and remembers which files are regular ones.
+func (s *snapshot) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(s.FS, name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.list == nil {
+		s.list = map[string]bool{}
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			s.list[path.Join(name, e.Name())] = true
+		}
+	}
+	return entries, err
 }
 
 // Lstat and ReadLink implement fs.ReadLinkFS.

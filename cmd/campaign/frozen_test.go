@@ -44,3 +44,33 @@ func TestSnapshot(t *testing.T) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
+
+// TestSnapshotOfListed: what a folder was seen to have is read when somebody asks what it
+// is, once; what it is by then counts.
+func TestSnapshotOfListed(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a/b.yaml": "there", "a/gone.yaml": "", "big.csv": string(bytes.Repeat([]byte("x"), snapshotLimit+1))})
+	s := &snapshot{FS: os.DirFS(dir)}
+	if err := fs.WalkDir(s, ".", func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := fs.Stat(s, "a/b.yaml"); err != nil || info.Size() != 5 || !info.Mode().IsRegular() {
+		t.Errorf("the file is %v, %v", info, err)
+	}
+	write(t, dir, map[string]string{"a/b.yaml": "edited meanwhile"})
+	if data, err := fs.ReadFile(s, "a/b.yaml"); err != nil || string(data) != "there" {
+		t.Errorf("after it was asked for it gives %q, %v", data, err)
+	}
+	if info, err := fs.Stat(s, "big.csv"); err != nil || info.Size() != snapshotLimit+1 {
+		t.Errorf("the large file is %v, %v", info, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "a/gone.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fs.Stat(s, "a/gone.yaml"); !os.IsNotExist(err) {
+		t.Errorf("a file that is gone: %v", err)
+	}
+	if info, err := fs.Stat(s, "a"); err != nil || !info.IsDir() {
+		t.Errorf("the folder is %v, %v", info, err)
+	}
+}

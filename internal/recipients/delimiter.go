@@ -27,13 +27,17 @@ func nameOf(sep byte) string {
 // the header and a bad row here and there do not matter.
 func findSeparator(head []byte, whole bool, usual byte) byte {
 	best, bestShare, bestCells := usual, 0, 0
+	all := 0
 	consider := func(sep byte) {
-		share, cells := regularity(head, whole, sep)
+		share, cells, seen := regularity(head, whole, sep)
+		all = seen
 		if share > bestShare || share == bestShare && best != usual && cells > bestCells {
 			best, bestShare, bestCells = sep, share, cells
 		}
 	}
-	consider(usual)
+	if consider(usual); bestShare == all && all > 0 && bytes.IndexByte(head, '"') < 0 {
+		return usual // it cuts all: records without quotes are the same with any other
+	}
 	for _, sep := range separators {
 		if sep != usual {
 			consider(sep)
@@ -46,12 +50,12 @@ func findSeparator(head []byte, whole bool, usual byte) byte {
 const sampleRecords = 200
 
 // regularity gives how many of the records have the most common number of cells
-// above one, and that number.
-func regularity(head []byte, whole bool, sep byte) (records, cells int) {
+// above one, that number, and how many records there are.
+func regularity(head []byte, whole bool, sep byte) (records, cells, seen int) {
 	counts := map[int]int{}
 	n, begins := 1, true           // cells of the record; nothing of the last one was seen
 	opened, quoted := false, false // the cell begins with a quote; we are inside
-	seen, from := 0, 0
+	from := 0
 	end := func(at int) {
 		if len(bytes.TrimSpace(head[from:at])) > 0 {
 			counts[n]++
@@ -82,5 +86,5 @@ func regularity(head []byte, whole bool, sep byte) (records, cells int) {
 			records, cells = k, c
 		}
 	}
-	return records, cells
+	return records, cells, seen
 }

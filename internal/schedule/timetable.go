@@ -165,6 +165,9 @@ func (t *Timetable) fires(e expression, after time.Time) (moment, bool) {
 		return moment{}, false
 	}
 	m := moment{wall, instantOf(t.zone, wall)}
+	if wallOf(t.zone, m.at) == wall {
+		return m, true // the clocks show it: what they show later comes later
+	}
 	for {
 		later, ok := e.next(wall + 1)
 		if !ok || !instantOf(t.zone, later).Equal(m.at) {

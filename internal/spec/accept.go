@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ type acceptor struct {
 	never      bool     // the schema false
 	kinds      jsonKind // 0: any
 	fixed      []any
-	pattern    func() *regexp.Regexp
+	pattern    func() func(string) bool // whether a text has it somewhere
 	minLength  int
 	maxLength  int // these and the other upper bounds: -1: none
 	minItems   int
@@ -146,7 +147,7 @@ func (r *acceptorReader) scalar(a *acceptor, keyword string, v any) bool {
 		a.fixed = r.scalars(oneOrMore(v))
 	case "pattern":
 		source, _ := v.(string)
-		a.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) })
+		a.pattern = sync.OnceValue(func() func(string) bool { return matcher(source) })
 	case "minLength":
 		a.minLength = r.count(v)
 	case "maxLength":
@@ -172,6 +173,29 @@ func (r *acceptorReader) scalar(a *acceptor, keyword string, v any) bool {
 		return false
 	}
 	return true
+}
+
+// matcher looks for a pattern in a text. Most patterns are a word or one of several
+// characters, which are found without going through states.
+func matcher(source string) func(string) bool {
+	form, err := syntax.Parse(source, syntax.Perl)
+	switch {
+	case err == nil && form.Op == syntax.OpLiteral && form.Flags&syntax.FoldCase == 0:
+		word := string(form.Rune)
+		return func(text string) bool { return strings.Contains(text, word) }
+	case err == nil && form.Op == syntax.OpCharClass:
+		return func(text string) bool {
+			return strings.ContainsFunc(text, func(r rune) bool {
+				for i := 0; i < len(form.Rune); i += 2 {
+					if form.Rune[i] <= r && r <= form.Rune[i+1] {
+						return true
+					}
+				}
+				return false
+			})
+		}
+	}
+	return regexp.MustCompile(source).MatchString
 }
 
 // part reads a keyword that holds schemas.

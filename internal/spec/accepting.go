@@ -108,7 +108,7 @@ func (a *acceptor) text(v string) bool {
 			return false
 		}
 	}
-	return a.pattern == nil || a.pattern().MatchString(v)
+	return a.pattern == nil || a.pattern()(v)
 }
 
 func (w *accepting) list(a *acceptor, v []any) bool {

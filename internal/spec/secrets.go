@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"campaign/internal/campaign"
 )
@@ -28,6 +29,18 @@ var jsonWebToken = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{
 
 // secretName is a key whose value is a secret by what people call such values.
 var secretName = regexp.MustCompile(`(?i)(?:^|[._-])(?:tokens?|secrets?|passwords?|passwd|pwd|authorization|credentials?|(?:api|access|private|secret)[._-]?key)$|(?:口令|密码|密钥)$`)
+
+// secretWords are in each name that secretName finds, letters beyond ASCII aside that
+// count as some of it.
+var secretWords = []string{"token", "secret", "passw", "pwd", "authorization", "credential", "key"}
+
+// namesSecret reports whether a key's value is a secret by what people call such values.
+func namesSecret(key string) bool {
+	small := strings.ToLower(key)
+	mayBe := strings.ContainsFunc(small, func(r rune) bool { return r >= utf8.RuneSelf }) ||
+		slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(small, word) })
+	return mayBe && secretName.MatchString(key)
+}
 
 // Long texts without a word in them.
 var (
@@ -62,7 +75,7 @@ func likelySecret(key, text string) string {
 	switch {
 	case plain == "" || strings.Contains(plain, "{{"):
 		return ""
-	case secretName.MatchString(key):
+	case namesSecret(key):
 		return "its name says that it is one"
 	case len(plain) < shortText:
 	case jsonWebToken.MatchString(plain):

@@ -65,7 +65,11 @@ func (n Node) Get(key string) Node {
 var inPointer = strings.NewReplacer("~", "~0", "/", "~1")
 
 func (n Node) child(key string) Node {
-	return Node{Pointer: n.Pointer + "/" + inPointer.Replace(key), parent: n.Pointer, key: key, problems: n.problems}
+	segment := key
+	if strings.ContainsAny(key, "~/") {
+		segment = inPointer.Replace(key)
+	}
+	return Node{Pointer: n.Pointer + "/" + segment, parent: n.Pointer, key: key, problems: n.problems}
 }
 
 // Exists reports whether there is a value other than null.
