@@ -189,9 +189,11 @@ func (p *project) otherProfiles(j *job) []campaign.Diagnostic {
 }
 
 func sortedProfiles(decl *campaign.Project) []campaign.Profile {
-	return slices.SortedFunc(maps.Values(decl.Profiles), func(a, b campaign.Profile) int {
-		return strings.Compare(a.Name, b.Name)
-	})
+	profiles := make([]campaign.Profile, 0, len(decl.Profiles))
+	for _, name := range slices.Sorted(maps.Keys(decl.Profiles)) {
+		profiles = append(profiles, decl.Profiles[name])
+	}
+	return profiles
 }
 
 func tally(found []campaign.Diagnostic, files int) string {

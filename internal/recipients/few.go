@@ -55,7 +55,7 @@ func (f *Few) Rows(ctx context.Context) iter.Seq2[Row, error] {
 // first reads the source and keeps what it gives, unless it is left early, ends with
 // an error or gives much.
 func (f *Few) first(ctx context.Context, yield func(Row, error) bool) {
-	f.kept, f.size = f.kept[:0], 0
+	f.kept, f.size = make([]fewRow, 0, 32), 0
 	for row, err := range f.source.Rows(ctx) {
 		f.keep(row, err)
 		if !yield(row, err) {

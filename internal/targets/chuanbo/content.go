@@ -25,7 +25,7 @@ var kinds = map[string]string{Notification: campaign.KindNotification, SMS: camp
 func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Problem) {
 	var problems []campaign.Problem
 	channel := targets.Read(c.Channel.Raw, &problems)
-	b := builder{account: a, channel: channel, content: targets.Read(c.Content.Raw, &problems), files: c.Content.Files}
+	b := builder{account: a, channel: channel, content: targets.Read(c.Content.Raw, &problems), files: c.Content.Files, entries: make([]entry, 0, 16), texts: make([]targets.Text, 0, 4)}
 	switch c.Channel.Type {
 	case Notification:
 		b.notification()

@@ -31,7 +31,7 @@ func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Probl
 	if node := channel.Get("from").Required(); node.Exists() {
 		from = a.sender(node)
 	}
-	b := builder{files: c.Content.Files}
+	b := builder{files: c.Content.Files, json: make([]byte, 0, usualSize), parts: make([]part, 0, 8), texts: make([]targets.Text, 0, 8)}
 	b.document(a, from, targets.Read(c.Content.Raw, &problems))
 	if targets.HasErrors(problems) {
 		return nil, problems
@@ -50,7 +50,8 @@ func (a *account) Target(c *campaign.Campaign) (targets.Target, []campaign.Probl
 type builder struct {
 	files map[string]string
 	texts []targets.Text
-	json  []byte
+	json  []byte // of all parts
+	begun int    // where the last part begins in it
 	parts []part
 	kinds []string // what people get beside the message
 }
@@ -170,9 +171,14 @@ func (b *builder) text(n targets.Node, escape targets.Escape, required bool) {
 }
 
 func (b *builder) gap(text targets.Text) {
-	b.parts = append(b.parts, part{b.json, len(b.texts)})
-	b.json = nil
+	b.part(len(b.texts))
 	b.texts = append(b.texts, text)
+}
+
+// part ends a part, behind which a text goes.
+func (b *builder) part(text int) {
+	b.parts = append(b.parts, part{b.json[b.begun:len(b.json):len(b.json)], text})
+	b.begun = len(b.json)
 }
 
 // body leaves a gap for the HTML, which stands in the campaign or in a file.
@@ -230,5 +236,6 @@ func (b *builder) value(n targets.Node) {
 
 // finish closes the last part: what stands before the recipients.
 func (b *builder) finish() []part {
-	return append(b.parts, part{b.json, -1})
+	b.part(-1)
+	return b.parts
 }

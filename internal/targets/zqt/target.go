@@ -14,6 +14,9 @@ const route = "/v3_1/msgcenter/send"
 // recipientSize is about what a recipient takes in a request, in bytes.
 const recipientSize = 200
 
+// usualSize is about what a request takes beside its recipients and texts, in bytes.
+const usualSize = 1 << 10
+
 // target sends one campaign.
 type target struct {
 	account *account
