@@ -33,6 +33,7 @@ type checked struct {
 	name  string                // empty: the campaign could not be compiled
 	used  used
 	late  bool // its lists are large, and not read yet
+	plain bool // no comment in it ignores warnings
 }
 
 // checkAll checks campaign files with so many workers and adds what is found to found,
@@ -55,6 +56,16 @@ func (p *project) checkAll(ctx context.Context, files []string, workers int, o o
 		found = append(found, c.rows...)
 	}
 	return found, each, nil
+}
+
+// withComments are the files in which comments may ignore warnings.
+func withComments(files []string, each []checked) (with []string) {
+	for i := range each {
+		if !each[i].plain {
+			with = append(with, files[i])
+		}
+	}
+	return with
 }
 
 // usesOf is what campaigns use together.
@@ -119,7 +130,7 @@ func (p *project) checkOne(ctx context.Context, file string, o occasion) (c chec
 	if j == nil {
 		return c
 	}
-	c.name, c.used = j.campaign.Name, j.used()
+	c.name, c.used, c.plain = j.campaign.Name, j.used(), !j.doc.MayIgnore()
 	if c.late = o.among && p.large(j); c.late {
 		return c
 	}

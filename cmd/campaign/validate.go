@@ -120,9 +120,9 @@ func (a *app) validate(ctx context.Context, args []string, now string, workers i
 		return nil, nil, err
 	}
 	found = append(found, more...)
-	files = slices.Concat([]string{spec.TargetsFile}, names, approvals)
-	left, unused := spec.Ignore(p.files, files, found, diagnostics.Known)
-	return append(left, unused...), files, nil
+	commented := slices.Concat([]string{spec.TargetsFile}, withComments(names, all), approvals)
+	left, unused := spec.Ignore(p.files, commented, found, diagnostics.Known)
+	return append(left, unused...), slices.Concat([]string{spec.TargetsFile}, names, approvals), nil
 }
 
 // whole reports whether PATHs name the whole project.

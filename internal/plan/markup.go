@@ -47,7 +47,11 @@ func (p *Plan) checkMarkup() (ds []campaign.Diagnostic) {
 		if t.Escape != targets.HTML {
 			continue
 		}
-		for _, f := range markupOf(t.Source) {
+		texts := []string{t.Source}
+		if p.programs[i] != nil {
+			texts = p.programs[i].variants
+		}
+		for _, f := range markupOf(texts) {
 			d := p.inText(i, f)
 			d.Warning = true
 			ds = append(ds, d)
@@ -56,10 +60,10 @@ func (p *Plan) checkMarkup() (ds []campaign.Diagnostic) {
 	return ds
 }
 
-// markupOf gives what is worth a warning in a text of HTML. Template actions count
-// as blanks, and every way through its conditions is looked at.
-func markupOf(source string) (found []fault) {
-	for _, text := range variants(source) {
+// markupOf gives what is worth a warning in the variants of a text of HTML: template
+// actions count as blanks, and every way through its conditions is looked at.
+func markupOf(variants []string) (found []fault) {
+	for _, text := range variants {
 		m := &markup{source: text}
 		m.read()
 		for _, f := range m.found {

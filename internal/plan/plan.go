@@ -105,6 +105,11 @@ func New(spec Spec) (*Plan, []campaign.Diagnostic) {
 	if spec.Columns == nil && !campaign.HasErrors(ds) { // a run that was planned has been looked at
 		ds = append(ds, p.checkMarkup()...)
 	}
+	for _, program := range p.programs {
+		if program != nil {
+			program.variants = nil
+		}
+	}
 	switch {
 	case campaign.HasErrors(ds):
 	case spec.Columns != nil:

@@ -26,6 +26,8 @@ type program struct {
 	// html renders texts whose values stand where only html/template knows how to
 	// escape them (scripts, styles, whole URLs, attributes without quotes).
 	html *htmltemplate.Template
+	// variants are what its conditions can make of HTML, until New has looked at that.
+	variants []string
 }
 
 // node is literal text, a printed value, or a condition.

@@ -120,12 +120,20 @@ func compile(number int, text targets.Text, s *scope) (*program, []fault) {
 			c.forbid(definition.FindStringIndex(text.Source), "definitions are not available in templates")
 		}
 	}
+	var html []string
+	if text.Escape == targets.HTML {
+		html = variantsOf(tree, text.Source) // before its pipelines are exchanged
+	}
 	c.list(tree.Root)
 	if len(c.faults) > 0 {
 		slices.SortStableFunc(c.faults, func(a, b fault) int { return a.at - b.at })
 		return nil, c.faults
 	}
-	return c.program(tree, text.Escape)
+	p, faults := c.program(tree, text.Escape)
+	if p != nil {
+		p.variants = html
+	}
+	return p, faults
 }
 
 var definition = regexp.MustCompile(`\{\{-?\s*(define|block)\b`)

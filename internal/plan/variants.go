@@ -22,6 +22,11 @@ func variants(source string) []string {
 	if !ok {
 		return nil
 	}
+	return variantsOf(tree, source)
+}
+
+// variantsOf gives the variants of a source that has been parsed.
+func variantsOf(tree *parse.Tree, source string) []string {
 	conditions := map[string]int{}
 	conditionsOf(tree.Root, conditions)
 	n := len(conditions)

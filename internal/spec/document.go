@@ -17,6 +17,7 @@ import (
 type Document struct {
 	file     string                        // path in the project
 	split    func() []string               // gives the lines, which only problems show; nil: there are none
+	ignores  bool                          // it may have a comment that ignores warnings
 	exclaims bool                          // there is a ! in it: perhaps a tag
 	root     *yaml.Node                    // the first document's value; nil when there is none
 	keys     map[*yaml.Node]map[string]int // of big mappings: key → index of its node

@@ -69,6 +69,9 @@ func Ignore(fsys fs.FS, files []string, found []campaign.Diagnostic, known func(
 	return left, unused
 }
 
+// MayIgnore reports whether a file may have a comment that Ignore looks for.
+func (d *Document) MayIgnore() bool { return d.ignores }
+
 // ignoreWord is quick to look for in files without such a comment.
 var ignoreWord = regexp.MustCompile(`campaign:\s*ignore`)
 

@@ -29,6 +29,7 @@ func parse(file string, data []byte) (*Document, []campaign.Diagnostic) {
 	}
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	d.split = sync.OnceValue(func() []string { return splitLines(strings.ToValidUTF8(string(data), "\uFFFD")) })
+	d.ignores = bytes.Contains(data, []byte("ignore"))
 	d.exclaims = bytes.IndexByte(data, '!') >= 0
 	if at, message := badCharacter(data); message != "" {
 		return fail(at, ruleEncoding, message, "save the file as plain text in UTF-8")
