@@ -257,6 +257,9 @@ func places(raw []byte) map[string]int {
 	for at < len(raw) && !bytes.ContainsRune([]byte(" \n\r\t\f/>"), rune(raw[at])) {
 		at++
 	}
+	if at < len(raw) && raw[at] == '>' {
+		return nil
+	}
 	found := map[string]int{}
 	for at < len(raw) {
 		at += skip(raw[at:], " \n\r\t\f/")

@@ -212,21 +212,26 @@ func (c *compiler) list(l *parse.ListNode) {
 
 // numbered is the pipeline `.method n`.
 func numbered(method string, n int) *parse.PipeNode {
-	text := fmt.Sprintf("{{.%s %d}}", method, n)
-	if known, ok := numberedPipes.Load(text); ok {
+	key := numberedKey{method, n}
+	if known, ok := numberedPipes.Load(key); ok {
 		return known.(*parse.PipeNode).CopyPipe()
 	}
 	tree := parse.New("numbered")
-	if _, err := tree.Parse(text, "", "", map[string]*parse.Tree{}); err != nil {
+	if _, err := tree.Parse(fmt.Sprintf("{{.%s %d}}", method, n), "", "", map[string]*parse.Tree{}); err != nil {
 		panic(err) // the text is ours
 	}
 	pipe := tree.Root.Nodes[0].(*parse.ActionNode).Pipe
-	numberedPipes.Store(text, pipe.CopyPipe())
+	numberedPipes.Store(key, pipe.CopyPipe())
 	return pipe
 }
 
-// numberedPipes are the pipelines that were made, by their text; maxActions bounds them.
+// numberedPipes are the pipelines that were made; maxActions bounds them.
 var numberedPipes sync.Map
+
+type numberedKey struct {
+	method string
+	n      int
+}
 
 // plain gives the slot of a pipeline that is one variable and nothing else.
 func (c *compiler) plain(p *parse.PipeNode) int {
