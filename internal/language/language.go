@@ -214,7 +214,7 @@ func (c *book) listed(text string, depth int, words bool) (string, bool) {
 		all, known, out := true, sign.names, ""
 		for i, p := range parts {
 			said, ok := c.part(p, depth-1, words)
-			name := !lettered(p) || sign.names && !strings.Contains(p, " ")
+			name := unworded(p) || sign.names && !strings.Contains(p, " ")
 			all, known = all && (ok || name), known || ok
 			if i > 0 {
 				out = joined(out, sign.chinese)
@@ -244,6 +244,13 @@ func indexes(text, sep string) func(yield func(int) bool) {
 		}
 	}
 }
+
+// amount is a number with its currency.
+var amount = regexp.MustCompile(`^[0-9][0-9,.]* [A-Z]{3}$`)
+
+// unworded reports whether a text is the same in every language: it has no word, or is
+// an amount of money.
+func unworded(text string) bool { return !lettered(text) || amount.MatchString(text) }
 
 // lettered reports whether there is a word in a text.
 func lettered(text string) bool {
