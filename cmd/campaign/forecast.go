@@ -161,10 +161,11 @@ func (p *prospect) course() string {
 	if p.forecast.Waits > 0 {
 		text += fmt.Sprintf(", with stages that wait %s", p.forecast.Waits)
 	}
+	end := "it ends at " + p.clock(p.forecast.Last) + " at the earliest"
 	if p.forecast.Never.Requests > 0 {
-		return text + ", its last requests would never be sent"
+		end = "its last requests would never be sent"
 	}
-	return text + ", it ends at " + p.clock(p.forecast.Last) + " at the earliest"
+	return text + ", " + end
 }
 
 // clock shows a time in the campaign's zone: 20:00 (2026-12-01, Asia/Shanghai).

@@ -10,6 +10,7 @@ package language
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -67,8 +68,11 @@ func (c *book) translate(text string, depth int) (string, bool) {
 // part is a part of a sentence in Chinese, or as it is. words lets it be a single word,
 // or a list of such.
 func (c *book) part(text string, depth int, words bool) (string, bool) {
-	if words {
+	if words && depth > 0 {
 		if said, ok := c.exact[text]; ok {
+			return said, true
+		}
+		if said, found := c.sentence(text, depth-1); found && said != text { // before its words are read as a list
 			return said, true
 		}
 		if said, ok := c.listed(text, depth, true); ok {
@@ -129,7 +133,7 @@ func (c *book) context(text string, depth int) (string, bool) {
 		}
 	}
 	for at := range indexes(text, ": ") {
-		before, number := text[:at], !lettered(text[at+2:])
+		before, number := text[:at], !strings.ContainsFunc(text[at+2:], unicode.IsLetter)
 		if said, ok := c.part(before, depth, number); ok {
 			return said + "：" + text[at+2:], true
 		}
