@@ -154,7 +154,7 @@ func TestNothingIsDropped(t *testing.T) {
 				if letters(part) < 4 && !strings.Contains(part, "§") {
 					continue // it could be a word of the sentence
 				}
-				if !strings.Contains(said, part) {
+				if !strings.Contains(said, strings.TrimSpace(part)) { // blanks beside Chinese are typesetting
 					t.Fatalf("%q\nbecame %q\nwithout %q", text, said, part)
 				}
 			}
