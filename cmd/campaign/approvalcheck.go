@@ -117,7 +117,7 @@ func (p *project) approvableUnder(ctx context.Context, profile campaign.Profile,
 // the ledger knows.
 func (w *approvable) judge(a *campaign.Approval) *contract.Refusal {
 	now := w.wanted
-	now.Digest, now.Compared = a.Plan, true
+	now.Digest, now.Before = a.Plan, a.At.AddDate(0, 0, 1)
 	if a.Occurrence != "" && a.Occurrence != campaign.Once {
 		now.Occurrence, now.Scope = a.Occurrence, contract.Whole
 	}
