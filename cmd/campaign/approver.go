@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -18,7 +17,17 @@ type approvalHistory struct {
 	*checkout
 	file    string
 	commits map[string]commit
-	read    map[string][]campaign.Approval // by commit
+	read    map[string]approvalsThen // by commit
+}
+
+// approvalsThen are the approvals of a commit; none where it does not have the file.
+type approvalsThen struct {
+	all    []campaign.Approval
+	broken bool // the file could not be read: what stood in it is not known
+}
+
+func (t *approvalsThen) have(a *campaign.Approval) bool {
+	return slices.ContainsFunc(t.all, func(b campaign.Approval) bool { return reflect.DeepEqual(*a, b) })
 }
 
 // approver is who committed an approval. before is the last commit until then in which
@@ -29,7 +38,7 @@ func (c *checkout) approver(ctx context.Context, file string, a *campaign.Approv
 	if err != nil {
 		return who, "", err
 	}
-	h := &approvalHistory{c, file, map[string]commit{}, map[string][]campaign.Approval{}}
+	h := &approvalHistory{c, file, map[string]commit{}, map[string]approvalsThen{}}
 	for _, one := range commits {
 		h.commits[one.id] = one
 	}
@@ -61,58 +70,64 @@ func (c *checkout) approver(ctx context.Context, file string, a *campaign.Approv
 
 // origin is the commit that brought an approval, which HEAD has, into the file.
 func (h *approvalHistory) origin(ctx context.Context, at commit, a *campaign.Approval) (commit, error) {
-	all, err := h.at(ctx, at.id)
-	if err == nil && !holds(all, a) {
-		err = fmt.Errorf("the commit that is checked out does not have this approval in %s: commit it", h.file)
+	then, err := h.at(ctx, at.id)
+	if err != nil {
+		return at, err
 	}
-	for err == nil {
-		from := slices.IndexFunc(at.parents, func(id string) bool {
-			all, failed := h.at(ctx, id)
-			err = errors.Join(err, failed)
-			return holds(all, a)
-		})
-		if from < 0 {
-			break
+	if !then.have(a) {
+		return at, fmt.Errorf("the commit that is checked out does not have this approval in %s: commit it", h.file)
+	}
+	for i := 0; i < len(at.parents); i++ {
+		then, err := h.at(ctx, at.parents[i])
+		switch {
+		case err != nil:
+			return at, err
+		case then.broken:
+			return at, fmt.Errorf("who approved it is not known, because %s cannot be read in commit %s: approve it again", h.file, at.parents[i])
+		case then.have(a):
+			at, i = h.commits[at.parents[i]], -1
 		}
-		at = h.commits[at.parents[from]]
 	}
-	return at, err
+	return at, nil
 }
 
 // approves reports whether a commit brought an approval under a profile.
 func (h *approvalHistory) approves(ctx context.Context, at commit, profile string) (bool, error) {
-	all, err := h.at(ctx, at.id)
-	var before []campaign.Approval
-	for _, id := range at.parents {
-		some, failed := h.at(ctx, id)
-		before, err = append(before, some...), errors.Join(err, failed)
+	now, err := h.at(ctx, at.id)
+	if err != nil {
+		return false, err
 	}
-	return slices.ContainsFunc(all, func(a campaign.Approval) bool { return a.Profile == profile && !holds(before, &a) }), err
+	var before approvalsThen
+	for _, id := range at.parents {
+		then, err := h.at(ctx, id)
+		if then.broken || err != nil {
+			return false, err
+		}
+		before.all = append(before.all, then.all...)
+	}
+	return slices.ContainsFunc(now.all, func(a campaign.Approval) bool { return a.Profile == profile && !before.have(&a) }), nil
 }
 
-func holds(all []campaign.Approval, a *campaign.Approval) bool {
-	return slices.ContainsFunc(all, func(b campaign.Approval) bool { return reflect.DeepEqual(*a, b) })
-}
-
-// at are the approvals of a commit; none where it does not have the file, or has one
-// that cannot be read.
-func (h *approvalHistory) at(ctx context.Context, id string) ([]campaign.Approval, error) {
-	if all, ok := h.read[id]; ok {
-		return all, nil
+// at gives the approvals of a commit.
+func (h *approvalHistory) at(ctx context.Context, id string) (approvalsThen, error) {
+	if then, ok := h.read[id]; ok {
+		return then, nil
 	}
 	entry, err := h.git(ctx, "ls-tree", "-z", id, "--", h.file)
 	if err != nil {
-		return nil, err
+		return approvalsThen{}, err
 	}
+	var then approvalsThen
 	meta, _, _ := strings.Cut(string(entry), "\t")
-	if fields := strings.Fields(meta); len(fields) == 3 && fields[1] == "blob" {
+	if fields := strings.Fields(meta); len(fields) == 3 {
 		data, err := h.git(ctx, "cat-file", "blob", fields[2])
 		if err != nil {
-			return nil, err
+			return then, err
 		}
-		h.read[id], _, _ = spec.LoadApprovals(newFrozenFS([]campaign.Input{{Path: h.file, Data: data}}), h.file)
-	} else {
-		h.read[id] = nil
+		var found []campaign.Diagnostic
+		then.all, _, found = spec.LoadApprovals(newFrozenFS([]campaign.Input{{Path: h.file, Data: data}}), h.file)
+		then.broken = campaign.HasErrors(found)
 	}
-	return h.read[id], nil
+	h.read[id] = then
+	return then, nil
 }
