@@ -157,8 +157,11 @@ func (p *prospect) missed() (message, hint string) {
 
 // all is how many recipients there are.
 func (p *prospect) all() string {
-	return campaign.Grouped(p.forecast.Total.Recipients) + " " + p.job.unit() + "s"
+	return grouped(p.forecast.Total.Recipients, p.job.unit())
 }
+
+// grouped is a number as people read large ones, with its noun.
+func grouped(n int64, unit string) string { return campaign.Grouped(n) + " " + unit + "s" }
 
 // course says how the forecast comes about.
 func (p *prospect) course() string {
@@ -172,10 +175,11 @@ func (p *prospect) course() string {
 	if p.forecast.Waits > 0 {
 		text += fmt.Sprintf(", with stages that wait %s", p.forecast.Waits)
 	}
+	end := "it ends at " + p.clock(p.forecast.Last) + " at the earliest"
 	if p.forecast.Never.Requests > 0 {
-		return text + ", its last requests would never be sent"
+		end = "its last requests would never be sent"
 	}
-	return text + ", it ends at " + p.clock(p.forecast.Last) + " at the earliest"
+	return text + ", " + end
 }
 
 // clock shows a time in the campaign's zone: 20:00 (2026-12-01, Asia/Shanghai).
@@ -216,7 +220,10 @@ func forecastLines(f *contract.Forecast, zone *time.Location, unit string) (line
 	if f.Occurrence != "" {
 		when = "due at " + f.Occurrence
 	}
-	took := time.Duration(f.Seconds * float64(time.Second)).Round(time.Second)
+	took := time.Duration(f.Seconds * float64(time.Second)).Round(100 * time.Millisecond)
+	if took >= time.Minute {
+		took = took.Round(time.Second)
+	}
 	add := func(name, format string, args ...any) {
 		lines = append(lines, [2]string{name, fmt.Sprintf(format, args...)})
 	}
@@ -228,7 +235,7 @@ func forecastLines(f *contract.Forecast, zone *time.Location, unit string) (line
 		add("look", "%s to be confirmed by a person, which is counted as no time", count(f.Confirms, "stage"))
 	}
 	if f.Expired.Requests > 0 {
-		add("look", "%s %ss would expire at %s", campaign.Grouped(f.Expired.Recipients), unit, at(f.Expires, zone))
+		add("look", "%s would expire at %s", grouped(f.Expired.Recipients, unit), at(f.Expires, zone))
 	}
 	if !f.Deadline.IsZero() {
 		add("deadline", "%s: %s", at(f.Deadline, zone), meets(f, unit))
@@ -240,9 +247,9 @@ func forecastLines(f *contract.Forecast, zone *time.Location, unit string) (line
 func meets(f *contract.Forecast, unit string) string {
 	switch {
 	case f.Late.Requests > 0 && !f.Expires.IsZero() && f.Expires.Before(f.Deadline):
-		return fmt.Sprintf("%s %ss would expire before it", campaign.Grouped(f.Late.Recipients), unit)
+		return fmt.Sprintf("%s would expire before it", grouped(f.Late.Recipients, unit))
 	case f.Late.Requests > 0:
-		return fmt.Sprintf("%s %ss would spill past it", campaign.Grouped(f.Late.Recipients), unit)
+		return fmt.Sprintf("%s would spill past it", grouped(f.Late.Recipients, unit))
 	}
 	return "it is kept"
 }

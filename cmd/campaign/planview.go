@@ -249,7 +249,7 @@ func (d *planned) lines(j *job, s plan.Summary, line func(name, format string, a
 		line("look", "personalised: %s%s; with one text for all it would be %s", atLeast, count(d.Contents, "different message"), count(d.SharedRequests, "request"))
 	}
 	if rate := j.rate(); rate.N > 0 {
-		line("takes", "at least %s at %s per %s", (time.Duration(d.Seconds * float64(time.Second))).Round(100*time.Millisecond), count(rate.N, "request"), perSpan(rate.Per))
+		line("rate", "%s per %s at most", count(rate.N, "request"), perSpan(rate.Per))
 	}
 	for _, l := range forecastLines(d.Forecast, j.spec.Zone, j.unit()) {
 		line(l[0], "%s", l[1])

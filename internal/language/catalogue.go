@@ -20,7 +20,9 @@ import (
 // one. In the Chinese sentence %s, %d and %q keep their order or have a number, as
 // %[2]s; %m is a hole whose text is a sentence itself, or a number of things, and is
 // translated again, %n one that may also be a single word. A word alone is translated
-// nowhere else: it could be the name of a key or of a file. `%d recipient(s)` stands for the singular and the plural.
+// nowhere else: it could be the name of a key or of a file. %v is a hole for any text,
+// where a sentence has so few words of its own that its holes must look like values.
+// `%d recipient(s)` stands for the singular and the plural.
 //
 //go:embed zh/*.txt
 var texts embed.FS
@@ -233,13 +235,13 @@ func (b *book) values(p *pattern, text string, places []int, depth int) bool {
 		if (!c.again || p.weak) && places[2*i] == 0 && strings.Contains(value, ": ") {
 			return false
 		}
-		if !p.weak || !strings.Contains(strings.ReplaceAll(value, ", ", ""), " ") || !lettered(value) { // a time has blanks
+		if !p.weak || !strings.Contains(strings.ReplaceAll(value, ", ", ""), " ") || unworded(value) { // a time has blanks
 			continue
 		}
 		if !c.again {
 			return false
 		}
-		if _, ok := b.part(value, depth, true); !ok && lettered(value) {
+		if _, ok := b.part(value, depth, true); !ok {
 			return false
 		}
 	}

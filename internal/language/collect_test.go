@@ -1,7 +1,6 @@
 package language
 
 import (
-	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -13,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
 )
 
 // message is a sentence, or a part of one, as the code makes it.
@@ -314,53 +312,6 @@ func (w *walker) add(at ast.Node, format string) {
 	}
 }
 
-var (
-	touching = regexp.MustCompile(`(?:%[sdq]){2,}`)
-	tagged   = regexp.MustCompile(`^%s {2,}`)
-	around   = regexp.MustCompile(`^(?:[,;:] )+`)
-)
-
-// normal is a format string as the catalogue has it: verbs are %s, %d or %q, and what
-// joins it to others is taken off.
-func normal(format string) string {
-	var b strings.Builder
-	texts, verbs := cut(format)
-	for i, text := range texts {
-		b.WriteString(strings.ReplaceAll(text, "%", "%%"))
-		if i < len(verbs) {
-			kind := verbs[i].kind
-			if kind == 'v' {
-				kind = 's'
-			}
-			b.WriteString("%" + string(kind))
-		}
-	}
-	s := strings.TrimSpace(touching.ReplaceAllString(b.String(), "%s"))
-	s = around.ReplaceAllString(tagged.ReplaceAllString(s, ""), "")
-	for _, tag := range []string{"campaign: ", "[sandbox] ", "- ", "# "} {
-		s = strings.TrimPrefix(s, tag)
-	}
-	s = strings.TrimRight(s, ":;, ")
-	if strings.HasPrefix(s, "(") && strings.HasSuffix(s, ")") && strings.Count(s, "(") == 1 {
-		s = s[1 : len(s)-1]
-	}
-	return s
-}
-
-// sentence reports whether there are words for people: two of them, or one beside a hole.
-func sentence(english string) bool {
-	texts, verbs := cut(english)
-	words := 0
-	for _, t := range texts {
-		for _, f := range strings.FieldsFunc(t, unicode.IsSpace) {
-			if len(strings.TrimFunc(f, func(r rune) bool { return !unicode.IsLetter(r) || r > unicode.MaxLatin1 })) > 1 {
-				words++
-			}
-		}
-	}
-	return words > 1 || words == 1 && len(verbs) > 0 && strings.Contains(english, " ")
-}
-
 // terms are the operands of a sum.
 func terms(e ast.Expr) []ast.Expr {
 	switch e := e.(type) {
@@ -418,92 +369,4 @@ func isTag(e ast.Expr) bool {
 
 func logs(name, on string) bool {
 	return slices.Contains([]string{"Debug", "Info", "Warn", "Error"}, name) && slices.Contains([]string{"log", "Log", "logger", "slog"}, on)
-}
-
-// ofFiles are the schemas that files of a project are held against.
-var ofFiles = map[string]bool{"schema/campaign.schema.json": true, "schema/targets.schema.json": true, "schema/calendar.schema.json": true}
-
-// schema takes the titles and descriptions that hints are made of: those beside a
-// pattern, a constant, a limit or a ban, and those of keys that must be there.
-func (c *collection) schema(name string, data []byte) error {
-	var root any
-	if err := json.Unmarshal(data, &root); err != nil {
-		return err
-	}
-	add := func(text string) {
-		c.messages = append(c.messages, message{strings.ReplaceAll(text, "%", "%%"), path.Dir(name), name})
-	}
-	describe := func(v map[string]any) {
-		if text, ok := v["description"].(string); ok {
-			add(lowered(strings.TrimSuffix(text, "."), false))
-		}
-	}
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, x := range v {
-				walk(x)
-			}
-		case map[string]any:
-			if _, pattern := v["pattern"]; pattern {
-				if title, ok := v["title"].(string); ok {
-					add(lowered(title, true))
-				}
-				describe(v)
-			}
-			for _, key := range []string{"const", "minimum", "maximum"} {
-				if _, given := v[key]; given {
-					describe(v)
-				}
-			}
-			if ban, ok := v["not"].(map[string]any); ok {
-				if text, ok := ban["description"].(string); ok {
-					add(text)
-				}
-			}
-			required, _ := v["required"].([]any)
-			properties, _ := v["properties"].(map[string]any)
-			for _, key := range required {
-				if key, ok := key.(string); ok {
-					describe(followed(root, properties[key]))
-				}
-			}
-			for _, key := range slices.Sorted(maps.Keys(v)) {
-				walk(v[key])
-			}
-		}
-	}
-	walk(root)
-	return nil
-}
-
-// followed is a schema, or the one that it refers to.
-func followed(root, v any) map[string]any {
-	m, _ := v.(map[string]any)
-	target, ok := m["$ref"].(string)
-	if !ok {
-		return m
-	}
-	at := root
-	for _, key := range strings.Split(strings.TrimPrefix(target, "#/"), "/") {
-		parent, _ := at.(map[string]any)
-		at = parent[key]
-	}
-	m, _ = at.(map[string]any)
-	return m
-}
-
-// lowered is a title or description as hints have it.
-func lowered(text string, every bool) string {
-	words := strings.Fields(text)
-	if !every {
-		words = []string{text}
-	}
-	for i, w := range words {
-		if len(w) < 2 || w[1] < 'A' || w[1] > 'Z' {
-			words[i] = strings.ToLower(w[:1]) + w[1:]
-		}
-	}
-	return strings.Join(words, " ")
 }
