@@ -18,10 +18,10 @@ const (
 )
 
 // advice says what would keep the deadline, each by itself: another rate, larger
-// batches, an earlier beginning. What would not is not named.
+// batches, an earlier beginning, a later expiry. What would not is not named.
 func (p *prospect) advice() string {
 	var ways []string
-	for _, way := range []string{p.faster(), p.larger(), p.earlier()} {
+	for _, way := range []string{p.faster(), p.larger(), p.earlier(), p.longer()} {
 		if way != "" {
 			ways = append(ways, way)
 		}
@@ -64,7 +64,11 @@ func (p *prospect) faster() string {
 		return ""
 	}
 	rate := campaign.Rate{N: n, Per: now.Per}
-	if own, account := p.job.campaign.Policy.Rate, p.job.declared.Limits.Rate; own.N > 0 && (account.N <= 0 || account.Interval() <= rate.Interval()) {
+	tooSlow := func(r campaign.Rate) bool { return r.N > 0 && r.Interval() > rate.Interval() }
+	switch own, account := tooSlow(p.job.campaign.Policy.Rate), tooSlow(p.job.declared.Limits.Rate); {
+	case own && account:
+		return fmt.Sprintf("an account that allows %s, with that rate under delivery", shortRate(rate))
+	case own:
 		return fmt.Sprintf("rate: %s under delivery", shortRate(rate))
 	}
 	return fmt.Sprintf("an account that allows %s", shortRate(rate))
@@ -106,12 +110,33 @@ func batched(work []campaign.Stretch, batch int64) (out []campaign.Stretch) {
 // earlier is by when it would have to begin.
 func (p *prospect) earlier() string {
 	minutes := least(int(earlierMost/time.Minute), func(n int) bool {
-		return p.keeps(func(o *runner.Outlook) { o.Start = p.before(n) })
+		return p.keeps(func(o *runner.Outlook) {
+			o.Start = p.before(n)
+			o.Until = p.until(p.expiry(o.Start))
+		})
 	})
 	if minutes == 0 {
 		return ""
 	}
 	return "begin it by " + p.clock(p.before(minutes))
+}
+
+// longer is the expiry that would do, where nothing else is in the way.
+func (p *prospect) longer() string {
+	if !p.expiresFirst() || !p.keeps(func(o *runner.Outlook) { o.Until = p.until(time.Time{}) }) {
+		return ""
+	}
+	return "a longer `expires` under delivery"
+}
+
+// expiry is when it expires, begun at another time. What it is due at stays where it is
+// late already; else it moves with the beginning.
+func (p *prospect) expiry(start time.Time) time.Time {
+	late := p.job.table != nil && p.job.table.Is(p.occurrence) && !p.occurrence.Time.Equal(p.at)
+	if p.expires.IsZero() || late {
+		return p.expires
+	}
+	return p.expires.Add(start.Sub(p.at))
 }
 
 // before is a whole minute before the beginning.

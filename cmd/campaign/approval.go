@@ -47,7 +47,7 @@ func (p *project) wanted(ctx context.Context, j *job, s plan.Summary, digest str
 	w := contract.Wanted{Plan: now, MaxChange: j.campaign.Recipients.Audience.MaxChange}
 	switch {
 	case j.spec.To != nil || j.spec.Chosen != nil:
-		w.Scope = contract.Few
+		w.Scope = contract.Part
 	case now.Schedule != "" && now.Occurrence == campaign.Once:
 		w.Scope = contract.Recurring
 	}
@@ -64,12 +64,17 @@ func (s *sender) wanted(ctx context.Context, t *todo) (contract.Wanted, error) {
 	case s.crew != nil:
 		w.Scope = contract.Recurring
 		if w.MaxChange != nil {
-			_, w.Compared, err = previous(ctx, s.ledger, t.run)
+			before, _, failed := previous(ctx, s.ledger, t.run)
+			w.Before, err = before.Began, failed
 		}
 	case s.flags.followUp.asked():
 		notes, failed := s.ledger.Notes(ctx, s.flags.of)
-		if err = failed; campaign.ApprovalOf(notes) == nil {
-			w.Scope = contract.Following
+		err = failed
+		switch approved := campaign.ApprovalOf(notes) != nil; {
+		case !approved:
+			w.MaxChange = nil // whom the earlier run went to, nobody approved
+		case !w.Personalised:
+			w.Scope = contract.Few
 		}
 	}
 	return w, err

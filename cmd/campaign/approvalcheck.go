@@ -34,19 +34,41 @@ func (p *project) approvalProblems(ctx context.Context, whole bool, campaigns ma
 			found = append(found, doc.Diagnostic(campaign.Problem{Pointer: "/campaign", Rule: ruleApprovalUnused, Warning: true,
 				Message: fmt.Sprintf("there is no campaign %s in the project", name), Hint: "remove the file, unless the campaign comes back"}))
 		}
-		under := map[string]*approvable{}
-		for i := range all {
-			problem, err := p.approvalProblem(ctx, of, &all[i], under)
-			if err != nil {
-				return nil, nil, err
-			}
-			if problem != nil {
-				problem.Pointer, problem.Warning = fmt.Sprintf("/approvals/%d/%s", i, problem.Pointer), true
-				found = append(found, doc.Diagnostic(*problem))
-			}
+		stale, err := p.staleApprovals(ctx, of, all)
+		if err != nil {
+			return nil, nil, err
 		}
+		found = append(found, doc.Diagnostics(stale)...)
 	}
 	return files, found, nil
+}
+
+// staleApprovals are the problems of a campaign's approvals. That one does not hold any
+// more is none while another one for the same profile does: that of an earlier label was
+// for what went out then.
+func (p *project) staleApprovals(ctx context.Context, of string, all []campaign.Approval) (found []campaign.Problem, err error) {
+	type kind struct {
+		profile   string
+		scheduled bool
+	}
+	under, current := map[string]*approvable{}, map[kind]bool{}
+	problems := make([]*campaign.Problem, len(all))
+	for i := range all {
+		if problems[i], err = p.approvalProblem(ctx, of, &all[i], under); err != nil {
+			return nil, err
+		}
+		if problems[i] == nil {
+			current[kind{all[i].Profile, all[i].Schedule != ""}] = true
+		}
+	}
+	for i, problem := range problems {
+		if problem == nil || problem.Rule == ruleApprovalStale && current[kind{all[i].Profile, all[i].Schedule != ""}] {
+			continue
+		}
+		problem.Pointer, problem.Warning = fmt.Sprintf("/approvals/%d/%s", i, problem.Pointer), true
+		found = append(found, *problem)
+	}
+	return found, nil
 }
 
 // approvable is what a campaign comes to under a profile: the same for all of its
@@ -117,7 +139,7 @@ func (p *project) approvableUnder(ctx context.Context, profile campaign.Profile,
 // the ledger knows.
 func (w *approvable) judge(a *campaign.Approval) *contract.Refusal {
 	now := w.wanted
-	now.Digest, now.Compared = a.Plan, true
+	now.Digest, now.Before = a.Plan, a.At.AddDate(0, 0, 1)
 	if a.Occurrence != "" && a.Occurrence != campaign.Once {
 		now.Occurrence, now.Scope = a.Occurrence, contract.Whole
 	}

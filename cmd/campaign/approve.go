@@ -81,7 +81,7 @@ func (a *app) approve(ctx context.Context, file, note string, yes bool) error {
 	}
 	var people int64
 	for i, j := range jobs {
-		fmt.Fprint(a.stderr, announceApproval(j, &plans[i]))
+		fmt.Fprint(verbatim(a.stderr), announceApproval(j, &plans[i]))
 		people += plans[i].Reached()
 	}
 	if err := a.confirmApproval(ctx, people, yes); err != nil {
@@ -153,7 +153,8 @@ const (
 	shownRunes = 120
 )
 
-// announceApproval says what is about to be approved.
+// announceApproval says what is about to be approved, in the language of the locale.
+// What the message says stays as it is.
 func announceApproval(j *job, p *contract.Plan) string {
 	var b strings.Builder
 	what := "the occurrence " + diagnostics.Inert(p.Occurrence)
@@ -163,14 +164,14 @@ func announceApproval(j *job, p *contract.Plan) string {
 	case p.Occurrence == campaign.Once:
 		what = "once"
 	}
-	fmt.Fprintf(&b, "%s (%s): %s in %s through %s (%s) at %s, %s\n", p.Campaign, p.File, count(p.Reached(), j.unit()), count(p.Requests, "request"),
+	speak(&b, "%s (%s): %s in %s through %s (%s) at %s, %s\n", p.Campaign, p.File, count(p.Reached(), j.unit()), count(p.Requests, "request"),
 		p.Target, p.Profile, p.Address, what)
 	if most := j.campaign.Recipients.Audience.MaxChange; most != nil && p.Schedule != "" && p.Occurrence == campaign.Once {
-		fmt.Fprintf(&b, "  its recipients may change: by %s from one occurrence to the next (max_change)\n", percent(*most))
+		speak(&b, "  its recipients may change: by %s from one occurrence to the next (max_change)\n", percent(*most))
 	}
-	fmt.Fprintf(&b, "  %s\n", p.Cost.CountsText())
+	speak(&b, "  %s\n", p.Cost.CountsText())
 	if price := p.Cost.Price(); price != "" {
-		fmt.Fprintf(&b, "  it costs %s\n", price)
+		speak(&b, "  it costs %s\n", price)
 	}
 	for _, t := range j.target.Layout().Texts {
 		if t.Source != "" {
@@ -194,7 +195,7 @@ func firstLines(text string) string {
 		lines[i] = string(runes)
 	}
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("… and %s more", count(more, "line")))
+		lines = append(lines, inWords(fmt.Sprintf("… and %s more", count(more, "line"))))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -244,7 +245,7 @@ func (a *app) writeApproval(p *project, name string, approval campaign.Approval)
 	if err := p.replaceCommitted(file, data); err != nil {
 		return fail(exitState, "%s was not approved: %w", name, err)
 	}
-	fmt.Fprintf(a.stdout, "wrote %s\n", filepath.Join(p.dir, filepath.FromSlash(file)))
+	speak(a.stdout, "wrote %s\n", filepath.Join(p.dir, filepath.FromSlash(file)))
 	return nil
 }
 

@@ -50,7 +50,8 @@ func (p *project) checkAll(ctx context.Context, files []string, workers int, o o
 		if c.late {
 			*c = p.checkOne(ctx, files[i], o)
 		}
-		if c.err != nil && !campaign.HasErrors(found) { // with errors it has been said what cannot be read
+		// With errors it has been said what cannot be read, unless somebody interrupted it.
+		if c.err != nil && (ctx.Err() != nil || !campaign.HasErrors(found)) {
 			return nil, nil, fail(exitProblems, "%w", c.err)
 		}
 		found = append(found, c.rows...)

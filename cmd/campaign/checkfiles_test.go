@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -106,5 +108,25 @@ func TestLargeLists(t *testing.T) {
 	}
 	if len(found) != 1 || found[0].File != "recipients/large.csv" || found[0].Rule != "empty-required" {
 		t.Errorf("got %v", found)
+	}
+}
+
+// TestInterruptedCheck: what was not looked at to the end is not said to be all there is,
+// whatever was found before.
+func TestInterruptedCheck(t *testing.T) {
+	dir, _ := checkedProject(t, 2)
+	write(t, dir, map[string]string{"a.yaml": "version: 1\n"})
+	a := &app{}
+	a.flags.project = dir
+	p, _, err := a.openProject()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	found, _, err := p.checkAll(ctx, []string{"a.yaml", "notice-0000.yaml"}, 2, (&runFlags{}).occasion(), nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v", found, err)
 	}
 }

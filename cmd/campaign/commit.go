@@ -87,11 +87,13 @@ func commitFrom(notes []campaign.Note) string {
 }
 
 // git asks git about a folder without changing anything in it, running hooks or
-// asking anybody.
+// asking anybody. Commits are as they were made, whatever was put in their place here,
+// and a repository that stands among the files of another one, with its own
+// configuration, is none.
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "git", slices.Concat([]string{"--no-pager", "-c", "core.fsmonitor=false"}, args)...)
+	cmd := exec.CommandContext(ctx, "git", slices.Concat([]string{"--no-pager", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"}, args)...)
 	cmd.Dir = dir
 	cmd.WaitDelay = time.Second
 	for _, entry := range os.Environ() {
@@ -99,7 +101,7 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 			cmd.Env = append(cmd.Env, entry)
 		}
 	}
-	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
+	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_GRAFT_FILE=/dev/null")
 	out, err := cmd.Output()
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err() // not that it was killed for it

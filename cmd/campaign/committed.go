@@ -23,10 +23,16 @@ type checkout struct {
 	plain  map[string]bool   // files that the index has as files, with no word to git to look away
 }
 
-// author is whom git names as the author of a commit: as written there, and as the
-// repository's .mailmap corrects it. Whoever can write a .mailmap must not become
-// somebody else by it, so that both count.
-type author struct{ commit, written, mapped string }
+// author is the address that git names as that of a commit's author: as written there,
+// and as the repository's .mailmap corrects it. Whoever can write a .mailmap must not
+// become somebody else by it, so that both count.
+type author struct{ written, mapped string }
+
+type commit struct {
+	author
+	id      string
+	parents []string // of those that were asked about, when the log was asked for them
+}
 
 func (a author) same(b author) bool {
 	for _, one := range []string{a.written, a.mapped} {
@@ -61,7 +67,7 @@ func (s *sender) committed(ctx context.Context, t *todo, a *campaign.Approval, w
 	if why := s.unclean(c, file, inputs, a.Audience == w.Audience); why != "" {
 		return "", why
 	}
-	approver, before, err := c.approver(ctx, file, a.Lines)
+	approver, before, err := c.approver(ctx, file, a)
 	if err != nil {
 		return "", err.Error()
 	}
@@ -73,7 +79,7 @@ func (s *sender) committed(ctx context.Context, t *todo, a *campaign.Approval, w
 		if err != nil {
 			return "", err.Error()
 		}
-		if slices.ContainsFunc(authors, approver.same) {
+		if slices.ContainsFunc(authors, func(c commit) bool { return approver.same(c.author) }) {
 			return "", fmt.Sprintf("%s, who committed the approval, also committed changes of %s that it approves: somebody else has to approve it", approver.written, in.Path)
 		}
 	}
@@ -143,26 +149,9 @@ func (s *sender) unclean(c *checkout, approvals string, inputs []campaign.Input,
 	return ""
 }
 
-// approver is who last committed a change of an approval's lines. before is the last
-// commit in which somebody else approved, so that nobody gets past their own changes by
-// approving twice; empty: there is none.
-func (c *checkout) approver(ctx context.Context, file string, lines [2]int) (who author, before string, err error) {
-	out, err := c.log(ctx, "-s", fmt.Sprintf("-L%d,%d:%s", lines[0], lines[1], file), "HEAD")
-	if err != nil {
-		return who, "", err
-	}
-	if len(out) == 0 || out[0].written == "" || out[0].mapped == "" {
-		return who, "", fmt.Errorf("git does not say who committed %s", file)
-	}
-	if i := slices.IndexFunc(out, func(a author) bool { return !a.same(out[0]) }); i >= 0 {
-		before = out[i].commit
-	}
-	return out[0], before, nil
-}
-
 // authors are those of the last commit that changed a file, and of all since another
 // commit; without that one of all.
-func (c *checkout) authors(ctx context.Context, file, since string) ([]author, error) {
+func (c *checkout) authors(ctx context.Context, file, since string) ([]commit, error) {
 	if since == "" {
 		return c.log(ctx, "HEAD", "--", file)
 	}
@@ -175,15 +164,15 @@ func (c *checkout) authors(ctx context.Context, file, since string) ([]author, e
 }
 
 // log lists commits, the newest first.
-func (c *checkout) log(ctx context.Context, args ...string) ([]author, error) {
-	out, err := c.git(ctx, slices.Concat([]string{"--literal-pathspecs", "log", "--no-show-signature", "--no-ext-diff", "--no-textconv", "--format=%H%x00%ae%x00%aE"}, args)...)
+func (c *checkout) log(ctx context.Context, args ...string) ([]commit, error) {
+	out, err := c.git(ctx, slices.Concat([]string{"--literal-pathspecs", "-c", "log.follow=false", "log", "--no-show-signature", "--format=%H%x00%ae%x00%aE%x00%P"}, args)...)
 	if err != nil {
 		return nil, err
 	}
-	var all []author
+	var all []commit
 	for line := range strings.Lines(string(out)) {
-		if fields := strings.Split(strings.TrimSuffix(line, "\n"), "\x00"); len(fields) == 3 {
-			all = append(all, author{fields[0], fields[1], fields[2]})
+		if fields := strings.Split(strings.TrimSuffix(line, "\n"), "\x00"); len(fields) == 4 {
+			all = append(all, commit{author{fields[1], fields[2]}, fields[0], strings.Fields(fields[3])})
 		}
 	}
 	return all, nil

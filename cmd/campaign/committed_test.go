@@ -61,18 +61,55 @@ func TestGitThatDoesNotAnswer(t *testing.T) {
 
 // An author is the same person under each name that git knows.
 func TestSameAuthor(t *testing.T) {
-	ada := author{"1", "ada@example.com", "ada@example.com"}
+	ada := author{"ada@example.com", "ada@example.com"}
 	for _, c := range []struct {
 		other author
 		same  bool
 	}{
-		{author{"2", "ADA@example.com", "ADA@example.com"}, true},
-		{author{"2", "ada@home.example", "ada@example.com"}, true}, // .mailmap
-		{author{"2", "ada@example.com", "bo@example.com"}, true},   // a .mailmap that says otherwise
-		{author{"2", "bo@example.com", "bo@example.com"}, false},
+		{author{"ADA@example.com", "ADA@example.com"}, true},
+		{author{"ada@home.example", "ada@example.com"}, true}, // .mailmap
+		{author{"ada@example.com", "bo@example.com"}, true},   // a .mailmap that says otherwise
+		{author{"bo@example.com", "bo@example.com"}, false},
 	} {
 		if ada.same(c.other) != c.same || c.other.same(ada) != c.same {
 			t.Errorf("%v: not %t", c.other, c.same)
 		}
+	}
+}
+
+// Files of a project that look like a repository of their own bring a configuration, and
+// with it commands. They are asked nothing, and run nothing.
+func TestRepositoryAmongFiles(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("needs git")
+	}
+	dir := filepath.Join(t.TempDir(), "project")
+	ran := filepath.Join(t.TempDir(), "ran")
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("git", append([]string{"-C", dir, "--git-dir=.", "--work-tree=."}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	if out, err := exec.Command("git", "init", "-q", "--bare", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	write(t, dir, map[string]string{"notice.yaml": "as it was\n", ".gitattributes": "*.yaml filter=it\n"})
+	run("config", "user.name", "Ada")
+	run("config", "user.email", "ada@example.com")
+	run("add", "notice.yaml", ".gitattributes")
+	run("commit", "-q", "-m", "files")
+	run("config", "core.bare", "false")
+	run("config", "core.worktree", ".")
+	run("config", "filter.it.clean", "touch '"+filepath.ToSlash(ran)+"'; cat")
+	write(t, dir, map[string]string{"notice.yaml": "as it is.\n"}) // of the same size: git reads it
+	if commit := commitOf(t.Context(), dir, []string{"notice.yaml"}); commit != "" {
+		t.Errorf("a commit: %q", commit)
+	}
+	if err := (&checkout{dir: dir}).read(t.Context(), []string{"notice.yaml"}); err == nil || !strings.Contains(err.Error(), "git says: ") {
+		t.Errorf("a checkout: %v", err)
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("its filter was run")
 	}
 }

@@ -84,16 +84,7 @@ func (j *job) foresee(work []campaign.Stretch, b beginning) prospect {
 	if !b.outside {
 		p.outlook.Opens, p.outlook.Closes = opens(j.campaign.Policy, j.spec.Zone), closes(j.campaign.Policy, j.spec.Zone)
 	}
-	if !p.expires.IsZero() {
-		p.outlook.Until = append(p.outlook.Until, p.expires)
-	}
-	if !p.deadline.IsZero() { // what expires before is not sent by then either
-		last := p.deadline
-		if !p.expires.IsZero() && p.expires.Before(last) {
-			last = p.expires
-		}
-		p.outlook.Until = append(p.outlook.Until, last)
-	}
+	p.outlook.Until = p.until(p.expires)
 	p.forecast = p.outlook.Forecast()
 	if !p.deadline.IsZero() {
 		p.late = p.forecast.Late[len(p.forecast.Late)-1]
@@ -103,6 +94,25 @@ func (j *job) foresee(work []campaign.Stretch, b beginning) prospect {
 	}
 	return p
 }
+
+// until are the times that count when it expires at a time: that one, and by when all
+// must be sent. What expires before its deadline is not sent by then either.
+func (p *prospect) until(expires time.Time) (times []time.Time) {
+	last := p.deadline
+	if !expires.IsZero() {
+		times = append(times, expires)
+		if expires.Before(last) {
+			last = expires
+		}
+	}
+	if !last.IsZero() {
+		times = append(times, last)
+	}
+	return times
+}
+
+// expiresFirst reports whether what is not sent by the deadline expires before it.
+func (p *prospect) expiresFirst() bool { return !p.expires.IsZero() && p.expires.Before(p.deadline) }
 
 // ends is when everything is answered that does not expire.
 func (p *prospect) ends() time.Time {
@@ -117,10 +127,11 @@ func (p *prospect) ends() time.Time {
 
 // problems are what the forecast has against the campaign.
 func (p *prospect) problems() (found []campaign.Diagnostic) {
-	if message, hint := p.missed(); message != "" {
+	message, hint := p.missed()
+	if message != "" {
 		found = append(found, p.job.doc.Diagnostic(campaign.Problem{Pointer: "/delivery/deadline", Rule: ruleMissesDeadline, Message: message, Hint: hint}))
 	}
-	if p.expired.Requests > 0 {
+	if p.expired.Requests > 0 && (message == "" || !p.expiresFirst()) {
 		found = append(found, p.job.doc.Diagnostic(campaign.Problem{Pointer: "/delivery/expires", Rule: ruleWouldExpire, Warning: true,
 			Message: fmt.Sprintf("%s of %s would not be sent before they expire at %s: %s", campaign.Grouped(p.expired.Recipients), p.all(), p.clock(p.expires), p.course()),
 			Hint:    "let it begin earlier, make it faster, or raise `expires` under delivery"}))
@@ -137,14 +148,20 @@ func (p *prospect) missed() (message, hint string) {
 	case !p.at.Before(p.deadline):
 		return fmt.Sprintf("the deadline is past when it begins: it is %s, and it would begin at %s", p.clock(p.deadline), p.clock(p.at)),
 			"let it begin earlier, or give a later deadline"
+	case p.expiresFirst():
+		return fmt.Sprintf("%s of %s would not be sent by %s, because they expire at %s: %s",
+			campaign.Grouped(p.late.Recipients), p.all(), p.clock(p.deadline), p.clock(p.expires), p.course()), p.advice()
 	}
 	return fmt.Sprintf("%s of %s would spill past %s: %s", campaign.Grouped(p.late.Recipients), p.all(), p.clock(p.deadline), p.course()), p.advice()
 }
 
 // all is how many recipients there are.
 func (p *prospect) all() string {
-	return campaign.Grouped(p.forecast.Total.Recipients) + " " + p.job.unit() + "s"
+	return grouped(p.forecast.Total.Recipients, p.job.unit())
 }
+
+// grouped is a number as people read large ones, with its noun.
+func grouped(n int64, unit string) string { return campaign.Grouped(n) + " " + unit + "s" }
 
 // course says how the forecast comes about.
 func (p *prospect) course() string {
@@ -158,10 +175,11 @@ func (p *prospect) course() string {
 	if p.forecast.Waits > 0 {
 		text += fmt.Sprintf(", with stages that wait %s", p.forecast.Waits)
 	}
+	end := "it ends at " + p.clock(p.forecast.Last) + " at the earliest"
 	if p.forecast.Never.Requests > 0 {
-		return text + ", its last requests would never be sent"
+		end = "its last requests would never be sent"
 	}
-	return text + ", it ends at " + p.clock(p.forecast.Last) + " at the earliest"
+	return text + ", " + end
 }
 
 // clock shows a time in the campaign's zone: 20:00 (2026-12-01, Asia/Shanghai).
@@ -217,7 +235,7 @@ func forecastLines(f *contract.Forecast, zone *time.Location, unit string) (line
 		add("look", "%s to be confirmed by a person, which is counted as no time", count(f.Confirms, "stage"))
 	}
 	if f.Expired.Requests > 0 {
-		add("look", "%s %ss would expire at %s", campaign.Grouped(f.Expired.Recipients), unit, at(f.Expires, zone))
+		add("look", "%s would expire at %s", grouped(f.Expired.Recipients, unit), at(f.Expires, zone))
 	}
 	if !f.Deadline.IsZero() {
 		add("deadline", "%s: %s", at(f.Deadline, zone), meets(f, unit))
@@ -227,8 +245,11 @@ func forecastLines(f *contract.Forecast, zone *time.Location, unit string) (line
 
 // meets says whether the deadline is kept.
 func meets(f *contract.Forecast, unit string) string {
-	if f.Late.Requests > 0 {
-		return fmt.Sprintf("%s %ss would spill past it", campaign.Grouped(f.Late.Recipients), unit)
+	switch {
+	case f.Late.Requests > 0 && !f.Expires.IsZero() && f.Expires.Before(f.Deadline):
+		return fmt.Sprintf("%s would expire before it", grouped(f.Late.Recipients, unit))
+	case f.Late.Requests > 0:
+		return fmt.Sprintf("%s would spill past it", grouped(f.Late.Recipients, unit))
 	}
 	return "it is kept"
 }

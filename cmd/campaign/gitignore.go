@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -23,7 +24,15 @@ const (
 type gitignore struct {
 	top   string // the checkout's folder
 	rules map[string][]gitPattern
+	work  int64 // done so far: bytes of patterns times the segments that they were held against
 }
+
+// Bounds of what a checkout may ask for: of the work, and how much of it a byte that is
+// read comes to, which takes memory too.
+const (
+	mostIgnoreWork    = 100_000_000
+	workOfIgnoredByte = 50
+)
 
 // gitPattern is a line of a .gitignore file.
 type gitPattern struct {
@@ -31,9 +40,11 @@ type gitPattern struct {
 	anchored bool
 	folder   bool // for folders only
 	keeps    bool // begins with !
+	length   int  // of the line
 }
 
 // look says whether git leaves out a file, by its path from the top of the checkout.
+// After more work than any checkout of people needs it says patternKeeps of each.
 func (g *gitignore) look(name string) ignoredBy {
 	segments := strings.Split(name, "/")
 	for n := 1; n < len(segments); n++ {
@@ -48,8 +59,13 @@ func (g *gitignore) look(name string) ignoredBy {
 func (g *gitignore) decide(segments []string, folder bool) ignoredBy {
 	for depth := len(segments) - 1; depth >= 0; depth-- {
 		patterns := g.patterns(strings.Join(segments[:depth], "/"))
+		if g.work > mostIgnoreWork {
+			return patternKeeps
+		}
 		for i := len(patterns) - 1; i >= 0; i-- {
-			if p := patterns[i]; (folder || !p.folder) && p.fits(segments[depth:]) {
+			p := patterns[i]
+			g.work += p.work(len(segments) - depth)
+			if (folder || !p.folder) && p.fits(segments[depth:]) {
 				if p.keeps {
 					return patternKeeps
 				}
@@ -71,7 +87,9 @@ func (g *gitignore) patterns(folder string) []gitPattern {
 	var patterns []gitPattern
 	name := filepath.Join(g.top, filepath.FromSlash(folder), ".gitignore")
 	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() {
-		for line := range strings.Lines(readSome(name)) {
+		text := readSome(name)
+		g.work += workOfIgnoredByte * int64(len(text))
+		for line := range strings.Lines(strings.TrimPrefix(text, "\uFEFF")) {
 			if p, ok := patternOf(line); ok {
 				patterns = append(patterns, p)
 			}
@@ -110,9 +128,20 @@ func patternOf(line string) (p gitPattern, ok bool) {
 	line, p.keeps = strings.CutPrefix(line, "!")
 	line, p.folder = strings.CutSuffix(line, "/")
 	p.anchored = strings.Contains(line, "/")
-	line = strings.ReplaceAll(strings.TrimPrefix(line, "/"), "[!", "[^")
-	p.segments = strings.Split(line, "/")
+	line = classes.Replace(strings.TrimPrefix(line, "/"))
+	p.segments, p.length = strings.Split(line, "/"), len(line)
 	return p, line != ""
+}
+
+// classes writes the classes of a pattern as path.Match does, and leaves what is escaped.
+var classes = strings.NewReplacer(`\\`, `\\`, `\[`, `\[`, "[!", "[^")
+
+// work is what it takes to hold the pattern against a path, at most.
+func (p gitPattern) work(segments int) int64 {
+	if !p.anchored {
+		segments = 1
+	}
+	return int64(p.length) * int64(segments)
 }
 
 func (p gitPattern) fits(segments []string) bool {
@@ -123,29 +152,38 @@ func (p gitPattern) fits(segments []string) bool {
 }
 
 // fitsAll matches segment by segment; ** stands for any number of them, at the end for
-// at least one.
+// at least one. What follows a ** is tried at each place until it fits; it is no use to
+// try an earlier ** again then, so that no pattern takes long.
 func fitsAll(pattern, segments []string) bool {
-	for ; len(pattern) > 0; pattern, segments = pattern[1:], segments[1:] {
-		if pattern[0] == "**" {
-			for len(pattern) > 1 && pattern[1] == "**" {
-				pattern = pattern[1:]
-			}
-			if len(pattern) == 1 {
-				return len(segments) > 0
-			}
-			for at := range segments {
-				if fitsAll(pattern[1:], segments[at:]) {
-					return true
-				}
-			}
-			return false
-		}
+	if n := len(pattern); n > 0 && pattern[n-1] == "**" {
 		if len(segments) == 0 {
 			return false
 		}
-		if ok, err := path.Match(pattern[0], segments[0]); err != nil || !ok {
+		pattern = append(slices.Clone(pattern[:n-1]), "*", "**")
+	}
+	p, s, star, from := 0, 0, -1, 0
+	for s < len(segments) {
+		switch {
+		case p < len(pattern) && pattern[p] == "**":
+			star, from = p, s
+			p++
+		case p < len(pattern) && fitsOne(pattern[p], segments[s]):
+			p++
+			s++
+		case star >= 0:
+			from++
+			p, s = star+1, from
+		default:
 			return false
 		}
 	}
-	return len(segments) == 0
+	for p < len(pattern) && pattern[p] == "**" {
+		p++
+	}
+	return p == len(pattern)
+}
+
+func fitsOne(pattern, segment string) bool {
+	ok, err := path.Match(pattern, segment)
+	return ok && err == nil
 }

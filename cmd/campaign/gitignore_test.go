@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,10 +40,19 @@ var ignoredFiles = []struct {
 	{"star/in/x.csv", noPattern},                      //
 	{"q1.md", patternIgnores},                         // q?.md
 	{"q12.md", noPattern},                             //
+	{"bom.csv", patternIgnores},                       // the first line, behind the mark that Windows writes
+	{"[!a].csv", patternIgnores},                      // an escaped [
+	{"[^a].csv", noPattern},                           //
+	{"v/w.csv", patternIgnores},                       // **/v/**/w.csv
+	{"a/v/v/b/w.csv", patternIgnores},                 //
+	{"v/a/w.csv/b", patternIgnores},                   //
+	{"w/v.csv", noPattern},                            //
+	{"deep/a/b/a.csv", patternIgnores},                // deep/**/a/**/?.csv
+	{"deep/b/a.csv", noPattern},                       //
 }
 
 var ignoreFiles = map[string]string{
-	".gitignore": "# lists of people\r\nrecipients/\nlists/*.csv\n!lists/keep.csv\n!lists/recipients/keep.csv\na/**/z.csv\nb/deep/**\n/one.txt\n" +
+	".gitignore": "\uFEFFbom.csv\n\\[!a].csv\n**/v/**/w.csv\ndeep/**/a/**/?.csv\n# lists of people\r\nrecipients/\nlists/*.csv\n!lists/keep.csv\n!lists/recipients/keep.csv\na/**/z.csv\nb/deep/**\n/one.txt\n" +
 		"d[!0-9].txt\ne f.txt   \ng\\ \n\\#h\nbuild/\nplain.csv\nstar/*.csv\nq?.md\n\n/\n[\n",
 	"sub/.gitignore": "/inner/only.csv\n!plain.csv\n",
 }
@@ -96,5 +106,28 @@ func TestGitignoreIsNoLink(t *testing.T) {
 	write(t, long.top, map[string]string{".gitignore": strings.Repeat("#\n", maxIgnoreFile) + "*.csv\n"})
 	if got := long.look("a.csv"); got != noPattern {
 		t.Errorf("behind the bound: got %d", got)
+	}
+}
+
+// TestGitignoreEnds: whatever somebody writes into .gitignore, what it says of many lists is
+// known after bounded work. Patterns with several ** take no more than others.
+func TestGitignoreEnds(t *testing.T) {
+	deep := strings.Repeat("a/", 400)
+	for name, pattern := range map[string]string{"**": "/" + strings.Repeat("**/a/", 20) + "b\n", "short": "x\n", "stars": "*a*b*c*\n", "long": strings.Repeat("*a", 1000) + "\n"} {
+		g := gitignore{top: t.TempDir()}
+		write(t, g.top, map[string]string{".gitignore": strings.Repeat(pattern, maxIgnoreFile/2/len(pattern)), "a/.gitignore": pattern})
+		for i := range 1000 {
+			g.look(fmt.Sprintf("%s%d.csv", deep, i))
+		}
+		if g.work > mostIgnoreWork+maxIgnoreFile*(workOfIgnoredByte+int64(len(deep))) {
+			t.Errorf("%s: %d of work", name, g.work)
+		}
+	}
+	usual := gitignore{top: t.TempDir()}
+	write(t, usual.top, map[string]string{".gitignore": strings.Repeat("some/pattern/*.csv\n", 200) + "recipients/\n"})
+	for i := range 2000 {
+		if got := usual.look(fmt.Sprintf("departments/statistics/recipients/%d.csv", i)); got != patternIgnores {
+			t.Fatalf("list %d: got %d", i, got)
+		}
 	}
 }

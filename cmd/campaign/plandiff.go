@@ -102,8 +102,11 @@ func (d *comparison) of(ctx context.Context, p *project, j *job) (*planDiff, err
 // sentence says it for people.
 func (d *planDiff) sentence() string {
 	text := "the files say the same"
-	if n := len(d.Files); n > 0 {
-		text = count(n, "file") + " changed"
+	switch n := len(d.Files); {
+	case n == 1:
+		text = "1 file changed"
+	case n > 1:
+		text = fmt.Sprintf("%d files changed", n)
 	}
 	r := d.Recipients
 	return fmt.Sprintf("run %s of %s: %d new, %d gone, %d who get something else, %d as before; %s", d.Run, d.Began.Format(timeLayout), r.New, r.Gone, r.Changed, r.Same, text)

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"campaign/internal/campaign"
 )
 
 // present is what schedules are held against: the machine's clock, but for tests.
@@ -11,7 +13,8 @@ var present = time.Now
 // unscheduled drops the campaigns that a schedule runs: `run` sends them only under a
 // label of their own, or as a trial.
 func (s *sender) unscheduled(jobs []*todo, named map[string]bool) ([]*todo, error) {
-	if s.flags.occurrence != "" || s.flags.to != nil || s.flags.followUp.asked() {
+	labelled := s.flags.occurrence != "" && s.flags.occurrence != campaign.Once
+	if labelled || s.flags.to != nil || s.flags.followUp.asked() {
 		return jobs, nil
 	}
 	var once []*todo

@@ -62,7 +62,7 @@ func (a *app) printSlots(rows []slotRow) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tCAMPAIGN\tOCCURRENCE\tUNTIL\tCOUNT\tSTATE\tREASON")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Profile, r.Campaign, r.Occurrence, r.Last, r.Count, r.State, r.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Profile, r.Campaign, r.Occurrence, r.Last, r.Count, r.State, inWords(r.Reason))
 	}
 	return w.Flush()
 }

@@ -171,11 +171,12 @@ func (p *project) openLists(all *uses) (found []campaign.Diagnostic) {
 	g := gitignore{top: top}
 	verdicts := map[string]ignoredBy{}
 	keeps := g.look(path.Join(prefix, "recipients/list.csv")) == patternIgnores
-	for name := range all.lists {
+	names := slices.Sorted(maps.Keys(all.lists))
+	for _, name := range names {
 		verdicts[name] = g.look(path.Join(prefix, name))
 		keeps = keeps || verdicts[name] == patternIgnores
 	}
-	for _, name := range slices.Sorted(maps.Keys(verdicts)) {
+	for _, name := range names {
 		if keeps && verdicts[name] == noPattern {
 			found = append(found, campaign.Diagnostic{File: name, Rule: "recipients-not-ignored", Warning: true,
 				Message: "git would take this list of people: .gitignore keeps others out, but not this one",

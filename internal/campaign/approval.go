@@ -31,7 +31,6 @@ type Approval struct {
 	By         string
 	At         time.Time
 	Note       string // may be empty
-	Lines      [2]int // first and last line in the file, from 1; zero: it stands in none
 }
 
 // ApprovedFile is a file of the project as it was when it was approved.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"campaign/internal/campaign"
 )
@@ -20,23 +21,24 @@ const (
 	// Recurring: an occurrence of a schedule. Content and schedule are as approved; the
 	// recipients are too, or with max_change about as many.
 	Recurring
-	// Few: a trial, or a follow-up of a run whose approval covers its recipients. The
-	// content is as approved, for whatever occurrence.
+	// Part: some of the recipients, for whatever occurrence. The content and the whole
+	// list are as approved, or with max_change the content, under an approval of the
+	// schedule.
+	Part
+	// Few: a follow-up of a run whose approval covers its recipients, and of which all
+	// get the same. The content is as approved, for whatever occurrence.
 	Few
-	// Following: a follow-up of a run that began without an approval. Content and
-	// recipients are as approved, for whatever occurrence.
-	Following
 )
 
 // Wanted is what is about to be sent.
 type Wanted struct {
 	Plan
 	Scope Scope
-	// MaxChange is how large a part of the recipients may be other ones (Recurring); nil:
-	// none. Compared: they were held against those of an earlier occurrence, so that how
-	// many were approved does not count.
+	// MaxChange is how large a part of the recipients may be other ones under an approval
+	// of the schedule; nil: none. Before is when the occurrence began that they were held
+	// against, so that how many were approved before does not count; zero: there is none.
 	MaxChange *float64
-	Compared  bool
+	Before    time.Time
 }
 
 // Refusal is why something must not be sent, and at which value of which approval
@@ -93,7 +95,10 @@ func (w *Wanted) wants() []want {
 			return append(all, want{"people", w.nearlyAsMany, w.tooMany})
 		}
 		return append(all, audience)
-	case Following:
+	case Part:
+		audience.holds = func(a *campaign.Approval) bool {
+			return a.Audience == w.Audience || w.MaxChange != nil && a.Schedule != ""
+		}
 		return append(all, content, audience)
 	}
 	return append(all, content)
@@ -144,6 +149,9 @@ func (w *Wanted) otherSchedule(last *campaign.Approval, _ []campaign.Approval) s
 }
 
 func (w *Wanted) otherPeople(last *campaign.Approval, _ []campaign.Approval) string {
+	if w.Scope == Part { // of which the number says nothing
+		return "it was approved for other recipients" + w.changed(last)
+	}
 	return fmt.Sprintf("it was approved for other recipients, %d then and %d now", last.People, w.Reached()) + w.changed(last)
 }
 
@@ -154,7 +162,7 @@ func (w *Wanted) otherPlan(last *campaign.Approval, _ []campaign.Approval) strin
 // nearlyAsMany reports whether as many are reached as were approved, within
 // max_change.
 func (w *Wanted) nearlyAsMany(a *campaign.Approval) bool {
-	return w.Compared || math.Abs(float64(w.Reached()-a.People)) <= *w.MaxChange*float64(a.People)
+	return w.Before.After(a.At) || math.Abs(float64(w.Reached()-a.People)) <= *w.MaxChange*float64(a.People)
 }
 
 func (w *Wanted) tooMany(last *campaign.Approval, _ []campaign.Approval) string {

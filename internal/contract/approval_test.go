@@ -56,7 +56,7 @@ func TestJudge(t *testing.T) {
 	once := func(w *Wanted, a *campaign.Approval) { a.Occurrence, a.Schedule, w.Schedule = campaign.Once, "", "" }
 	recurring := func(w *Wanted, _ *campaign.Approval) { w.Scope, w.Occurrence = Recurring, "2026-12-01T09:00:00 UTC" }
 	few := func(w *Wanted, a *campaign.Approval) { w.Scope, w.Occurrence, w.Digest = Few, "trial-1", "trial" }
-	following := func(w *Wanted, a *campaign.Approval) { few(w, a); w.Scope = Following }
+	part := func(w *Wanted, a *campaign.Approval) { few(w, a); w.Scope = Part }
 	changed := func(w *Wanted, _ *campaign.Approval) { w.Inputs = []Input{{"a.yaml", "changed"}, {"new.csv", "3"}} }
 	for _, c := range []struct {
 		name   string
@@ -93,13 +93,19 @@ func TestJudge(t *testing.T) {
 			"it was approved for other recipients: 10 then and 12 now, more of a change than max_change allows the first occurrence"},
 		{"recurring, no change at all", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, _ *campaign.Approval) { w.MaxChange, w.Recipients = &none, 13 }}, "people",
 			"it was approved for other recipients: 10 then and 11 now, more of a change than max_change allows the first occurrence"},
-		{"recurring, held against the occurrence before", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, _ *campaign.Approval) { w.MaxChange, w.Compared, w.Recipients = &tenth, true, 40 }}, "", ""},
+		{"recurring, held against the occurrence before", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, _ *campaign.Approval) { w.MaxChange, w.Before, w.Recipients = &tenth, at(2), 40 }}, "", ""},
+		{"recurring, held against one from before it was approved", []func(*Wanted, *campaign.Approval){recurring, func(w *Wanted, a *campaign.Approval) { w.MaxChange, w.Before, w.Recipients = &tenth, a.At, 42 }}, "people",
+			"it was approved for other recipients: 10 then and 40 now, more of a change than max_change allows the first occurrence"},
 
-		{"a trial", []func(*Wanted, *campaign.Approval){few, func(w *Wanted, _ *campaign.Approval) { w.Audience = "x" }}, "", ""},
-		{"a trial, other content", []func(*Wanted, *campaign.Approval){few, func(w *Wanted, _ *campaign.Approval) { w.Content = "x" }}, "content", "it was approved with other content"},
-		{"a follow-up", []func(*Wanted, *campaign.Approval){following}, "", ""},
-		{"a follow-up, other people", []func(*Wanted, *campaign.Approval){following, func(w *Wanted, _ *campaign.Approval) { w.Audience = "x" }}, "audience",
-			"it was approved for other recipients, 10 then and 10 now"},
+		{"a follow-up of what was approved", []func(*Wanted, *campaign.Approval){few, func(w *Wanted, _ *campaign.Approval) { w.Audience = "x" }}, "", ""},
+		{"a follow-up of what was approved, other content", []func(*Wanted, *campaign.Approval){few, func(w *Wanted, _ *campaign.Approval) { w.Content = "x" }}, "content", "it was approved with other content"},
+		{"a part", []func(*Wanted, *campaign.Approval){part}, "", ""},
+		{"a part, other content", []func(*Wanted, *campaign.Approval){part, func(w *Wanted, _ *campaign.Approval) { w.Content = "x" }}, "content", "it was approved with other content"},
+		{"a part of other people", []func(*Wanted, *campaign.Approval){part, func(w *Wanted, _ *campaign.Approval) { w.Audience = "x" }}, "audience",
+			"it was approved for other recipients"},
+		{"a part, the list may change", []func(*Wanted, *campaign.Approval){part, func(w *Wanted, _ *campaign.Approval) { w.Audience, w.MaxChange = "x", &tenth }}, "", ""},
+		{"a part, a label is approved", []func(*Wanted, *campaign.Approval){part, func(w *Wanted, a *campaign.Approval) { w.Audience, w.MaxChange, a.Schedule = "x", &tenth, "" }}, "audience",
+			"it was approved for other recipients"},
 	} {
 		w := Wanted{Plan: approvable()}
 		a := Approve(&w.Plan)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"campaign/internal/campaign"
 )
@@ -68,13 +69,24 @@ func edited(saved, now *Plan) (found []string) {
 			found = append(found, what+" in the plan is not what its digest stands for: the plan was edited, make it again")
 		}
 	}
-	say("the number of recipients", saved.Recipients == now.Recipients && maps.Equal(saved.Skipped, now.Skipped))
+	say("the number of recipients", saved.Recipients == now.Recipients && maps.Equal(saved.Skipped, now.Skipped) && slices.Equal(saved.Lists, now.Lists))
 	say("the number of requests", saved.Requests == now.Requests)
 	say("the account or its address", saved.Target == now.Target && saved.Channel == now.Channel && saved.Address == now.Address)
-	say("the content", saved.Content == now.Content && slices.Equal(saved.Sources, now.Sources))
 	say("the run", saved.Run == now.Run && saved.Occurrence == now.Occurrence)
+	same := slices.EqualFunc(saved.Sources, now.Sources, Source.same)
+	if changed := inputs(saved, now); !same && len(changed) > 0 {
+		return append(found, changed...) // a comment, say: the digest is over what a file means
+	}
+	say("the content", saved.Content == now.Content && same)
 	return found
 }
+
+// same reports whether a reader sees the same: a checkout may have other line endings.
+func (s Source) same(t Source) bool {
+	return s.File == t.File && s.Hidden == t.Hidden && endings.Replace(s.Text) == endings.Replace(t.Text)
+}
+
+var endings = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\uFEFF", "")
 
 // InputsOf gives what a run freezes in a plan's form.
 func InputsOf(inputs []campaign.Input) []Input {

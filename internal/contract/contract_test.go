@@ -98,9 +98,16 @@ func TestChanges(t *testing.T) {
 		"another program": {func(p *Plan) { p.Digest = "e" }, []string{"no file of it has changed"}},
 		"edited number":   {func(p *Plan) { p.Recipients++ }, []string{"the number of recipients in the plan is not"}},
 		"edited skips":    {func(p *Plan) { p.Skipped = nil }, []string{"the number of recipients in the plan is not"}},
+		"edited lists":    {func(p *Plan) { p.Lists = []List{{File: "out.csv", Matched: 3}} }, []string{"the number of recipients in the plan is not"}},
 		"edited requests": {func(p *Plan) { p.Requests++ }, []string{"the number of requests in the plan"}},
 		"edited address":  {func(p *Plan) { p.Address = "http://127.0.0.1:2" }, []string{"the account or its address in the plan"}},
 		"edited content":  {func(p *Plan) { p.Sources = []Source{{File: "a.yaml", Text: "name: b\n"}} }, []string{"the content in the plan"}},
+		"a comment": {func(p *Plan) {
+			p.Sources, p.Inputs = []Source{{File: "a.yaml", Text: "name: a # b\n"}}, []Input{{"a.yaml", "9"}, {"list.csv", "2"}}
+		}, []string{"a.yaml has changed"}},
+		"line endings": {func(p *Plan) {
+			p.Sources, p.Inputs = []Source{{File: "a.yaml", Text: "\uFEFFname: a\r\n"}}, []Input{{"a.yaml", "9"}, {"list.csv", "2"}}
+		}, nil},
 		"edited standing": {func(p *Plan) { p.Content = "x" }, []string{"the content in the plan"}},
 		"edited run":      {func(p *Plan) { p.Run = "q" }, []string{"the run in the plan"}},
 	} {

@@ -235,13 +235,13 @@ func (b *book) values(p *pattern, text string, places []int, depth int) bool {
 		if (!c.again || p.weak) && places[2*i] == 0 && strings.Contains(value, ": ") {
 			return false
 		}
-		if !p.weak || !strings.Contains(strings.ReplaceAll(value, ", ", ""), " ") || !lettered(value) { // a time has blanks
+		if !p.weak || !strings.Contains(strings.ReplaceAll(value, ", ", ""), " ") || unworded(value) { // a time has blanks
 			continue
 		}
 		if !c.again {
 			return false
 		}
-		if _, ok := b.part(value, depth, true); !ok && lettered(value) {
+		if _, ok := b.part(value, depth, true); !ok {
 			return false
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // ofFiles are the schemas that files of a project are held against.
-var ofFiles = map[string]bool{"schema/campaign.schema.json": true, "schema/targets.schema.json": true, "schema/calendar.schema.json": true}
+var ofFiles = map[string]bool{"schema/campaign.schema.json": true, "schema/targets.schema.json": true, "schema/calendar.schema.json": true, "schema/approval.schema.json": true}
 
 // schema takes the titles and descriptions that hints are made of: those beside a
 // pattern, a constant, a limit or a ban, and those of keys that must be there.

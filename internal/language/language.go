@@ -10,6 +10,7 @@ package language
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -67,8 +68,11 @@ func (c *book) translate(text string, depth int) (string, bool) {
 // part is a part of a sentence in Chinese, or as it is. words lets it be a single word,
 // or a list of such.
 func (c *book) part(text string, depth int, words bool) (string, bool) {
-	if words {
+	if words && depth > 0 {
 		if said, ok := c.exact[text]; ok {
+			return said, true
+		}
+		if said, found := c.sentence(text, depth-1); found && said != text { // before its words are read as a list
 			return said, true
 		}
 		if said, ok := c.listed(text, depth, true); ok {
@@ -129,7 +133,7 @@ func (c *book) context(text string, depth int) (string, bool) {
 		}
 	}
 	for at := range indexes(text, ": ") {
-		before, number := text[:at], !lettered(text[at+2:])
+		before, number := text[:at], !strings.ContainsFunc(text[at+2:], unicode.IsLetter)
 		if said, ok := c.part(before, depth, number); ok {
 			return said + "：" + text[at+2:], true
 		}
@@ -214,7 +218,7 @@ func (c *book) listed(text string, depth int, words bool) (string, bool) {
 		all, known, out := true, sign.names, ""
 		for i, p := range parts {
 			said, ok := c.part(p, depth-1, words)
-			name := !lettered(p) || sign.names && !strings.Contains(p, " ")
+			name := unworded(p) || sign.names && !strings.Contains(p, " ")
 			all, known = all && (ok || name), known || ok
 			if i > 0 {
 				out = joined(out, sign.chinese)
@@ -244,6 +248,13 @@ func indexes(text, sep string) func(yield func(int) bool) {
 		}
 	}
 }
+
+// amount is a number with its currency.
+var amount = regexp.MustCompile(`^[0-9][0-9,.]* [A-Z]{3}$`)
+
+// unworded reports whether a text is the same in every language: it has no word, or is
+// an amount of money.
+func unworded(text string) bool { return !lettered(text) || amount.MatchString(text) }
 
 // lettered reports whether there is a word in a text.
 func lettered(text string) bool {

@@ -2,6 +2,7 @@ package language
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,6 +31,15 @@ func TestChinese(t *testing.T) {
 		"remove it; quote it if it is text":                                             "请删除；如果是文本（例如证件号、编号），请加引号",
 		"[sandbox] notice (run abc): the token was renewed":                             "[sandbox] notice（执行 abc）：令牌已更新",
 		"many.yaml:7:28: the list has no row: there is nobody to send to [empty-value]": "many.yaml:7:28：名单没有任何行：没有可发送的对象 [empty-value]",
+		// amounts of money are values; what begins a sentence is no list of words
+		"it costs at most 12.00 CNY, without pushes and voice calls":        "费用至多 12.00 CNY，不含推送和语音电话",
+		"at most 3 messages, 240 SMS":                                       "至多 3 条消息，240 条短信",
+		"campaign: nothing was approved: a.yaml: no such file or directory": "campaign: 没有批准：a.yaml：没有这个文件或目录",
+		// a forecast is put together from parts
+		"2,235 of 4,000 user groups would spill past 20:00 (2026-12-01, Asia/Shanghai): begun at 19:00 (2026-12-01, Asia/Shanghai), at 1 request per minute, inside its window, it ends at 21:15:58 (2026-12-01, Asia/Shanghai) at the earliest": "4,000 个用户组中有 2,235 个来不及在截止时间 20:00 (2026-12-01, Asia/Shanghai) 之前发出：19:00 (2026-12-01, Asia/Shanghai) 开始，每分钟 1 个请求，只在发送时段内发送，最早于 21:15:58 (2026-12-01, Asia/Shanghai) 结束",
+		"what would do: rate: 68/m under delivery; or begin it by 17:44 (2026-12-01, Asia/Shanghai)": "可行的办法：把 delivery 下的 rate 设为 68/m；或者最晚于 17:44 (2026-12-01, Asia/Shanghai) 开始",
+		// and so is why an approval does not hold
+		"it was approved with other content: a.html has changed, c.csv is new in it, 5 would be sent to now, and 4 in the plan": "审批时的内容与现在不同：a.html 有改动，c.csv 是新增的，现在将发给 5 个，计划中为 4 个",
 		// a key, a file or a value with the name of a word stays
 		"name: the file holds nothing":   "name：文件是空的",
 		"type must be text, not nothing": "type 必须是文本，不能是空值",
@@ -44,6 +54,7 @@ func TestChinese(t *testing.T) {
 func TestEnglishStays(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "42", "no such thing was ever said", "sheet of paper", "{\"kind\": \"progress\"}",
+		"push: 已完成",                                               // a campaign with the name of a word
 		"a list of things needs a name of its own",                // a short sentence, found by chance
 		"x is also the name of y is also the name of z",           // which of the two is the sentence?
 		strings.Repeat("x: ", longest) + "the file holds nothing", // too long
@@ -85,8 +96,9 @@ func TestCatalogueErrors(t *testing.T) {
 }
 
 // hostile draws a value that tries to be more than a value. Marks at its ends keep it
-// from being a sentence of the catalogue as a whole.
-func hostile(t *rapid.T, b *book, mark string) string {
+// from being a sentence of the catalogue as a whole. whole: it has no words of
+// sentences, which together may read as another sentence.
+func hostile(t *rapid.T, b *book, mark string) (value string, whole bool) {
 	pieces := []string{": ", "; ", ", ", " (", ")", " is ", " and ", "%s", "%!s(MISSING)", "\"", "`", "：", "，", "已送达", " ", "\n", "[x]", "{{ }}", "$1", "(?s).*", "\x1b[31m"}
 	var v strings.Builder
 	v.WriteString(mark)
@@ -102,7 +114,7 @@ func hostile(t *rapid.T, b *book, mark string) string {
 		}
 	}
 	v.WriteString(mark)
-	return v.String()
+	return v.String(), !words
 }
 
 // divided are the parts of a value between what joins sentences: there it may be cut,
@@ -112,15 +124,15 @@ func divided(value string) []string {
 }
 
 // TestNothingIsDropped fills every sentence with hostile values: whatever comes out holds
-// each of them as it was.
+// each of them as it was; of those with words of sentences, their marks.
 func TestNothingIsDropped(t *testing.T) {
 	b := catalogue()
 	rapid.Check(t, func(t *rapid.T) {
 		p := rapid.SampledFrom(b.patterns).Draw(t, "sentence")
-		text, values := p.between[0], []string{}
+		text, values, marks := p.between[0], []string{}, []string{}
 		for i, kind := range p.holes {
 			mark := fmt.Sprintf("§%d§", i)
-			value := hostile(t, b, mark)
+			value, whole := hostile(t, b, mark)
 			switch {
 			case p.isSentence(i + 1): // another sentence stands there
 				value = mark
@@ -129,7 +141,9 @@ func TestNothingIsDropped(t *testing.T) {
 			case kind == 'q':
 				value = strconv.Quote(value)
 			}
-			values = append(values, value)
+			if marks = append(marks, mark); whole || !strings.Contains(value, mark) {
+				values = append(values, value)
+			}
 			text += value + p.between[i+1]
 		}
 		said, ok := Chinese(text)
@@ -139,13 +153,21 @@ func TestNothingIsDropped(t *testing.T) {
 		if !ok && said != text {
 			t.Fatalf("%q became %q and is called unknown", text, said)
 		}
+		for _, mark := range marks {
+			if strings.Count(said, mark) != strings.Count(text, mark) {
+				t.Fatalf("%q\nbecame %q\nwithout %q", text, said, mark)
+			}
+		}
+		own := strings.Fields(p.english)
 		for _, value := range values {
 			for _, part := range divided(value) {
-				if letters(part) < 4 && !strings.Contains(part, "§") {
-					continue // it could be a word of the sentence
-				}
-				if !strings.Contains(said, part) {
-					t.Fatalf("%q\nbecame %q\nwithout %q", text, said, part)
+				for _, word := range strings.Fields(part) {
+					if letters(word) < 4 && !strings.Contains(word, "§") || slices.Contains(own, word) {
+						continue // it could be a word of the sentence
+					}
+					if !strings.Contains(said, word) {
+						t.Fatalf("%q\nbecame %q\nwithout %q of %q", text, said, word, part)
+					}
 				}
 			}
 		}

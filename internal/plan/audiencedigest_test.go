@@ -27,6 +27,11 @@ func standing(t *testing.T, spec Spec) (content, audience string) {
 func TestContentAndAudience(t *testing.T) {
 	file := func() Spec { return full("\n", "") }
 	groups := func() Spec { return groupCampaign(144, 145) }
+	matched := func() Spec {
+		s := groups()
+		s.Campaign.Recipients.Groups.IDs, s.Campaign.Recipients.Groups.Match = nil, &campaign.Match{Title: "x"}
+		return s
+	}
 	list := func() Spec {
 		s := file()
 		s.Campaign.Recipients.File, s.Campaign.Recipients.List = "", []map[string]string{{"userid": "a"}}
@@ -59,10 +64,12 @@ func TestContentAndAudience(t *testing.T) {
 		"one more": {list, func(s *Spec) {
 			s.Campaign.Recipients.List = append(s.Campaign.Recipients.List, map[string]string{"userid": "b"})
 		}, false, true},
-		"a group":       {groups, func(s *Spec) { s.Groups[0].ID = 7 }, false, true},
-		"people of one": {groups, func(s *Spec) { s.Groups[0].People++ }, false, true},
-		"disjoint":      {groups, func(s *Spec) { s.Campaign.Recipients.Groups.Disjoint = true }, false, true},
-		"match":         {groups, func(s *Spec) { s.Campaign.Recipients.Groups.Match = &campaign.Match{Title: "x"} }, false, true},
+		"a group":         {groups, func(s *Spec) { s.Groups[0].ID = 7 }, false, true},
+		"people of one":   {groups, func(s *Spec) { s.Groups[0].People++ }, false, true},
+		"disjoint":        {groups, func(s *Spec) { s.Campaign.Recipients.Groups.Disjoint = true }, false, true},
+		"match":           {groups, func(s *Spec) { s.Campaign.Recipients.Groups.Match = &campaign.Match{Title: "x"} }, true, true},
+		"changes: accept": {matched, func(s *Spec) { s.Campaign.Recipients.Groups.Match.AcceptChanges = true }, true, false},
+		"another title":   {matched, func(s *Spec) { s.Campaign.Recipients.Groups.Match.Title = "y" }, true, true},
 	} {
 		content, audience := standing(t, c.of())
 		spec := c.of()

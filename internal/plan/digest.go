@@ -57,7 +57,11 @@ func (p *Plan) StandingDigest() (string, error) {
 	d.text("profile", p.spec.Profile)
 	d.text("zone", p.spec.Zone.String())
 	c := *p.spec.Campaign
+	groups := c.Recipients.Groups
 	c.Recipients.List, c.Recipients.Groups = nil, nil
+	if groups != nil && groups.Match != nil { // like the name of a file
+		c.Recipients.Groups = &campaign.Groups{Match: groups.Match}
+	}
 	if err := p.digestDeclared(d, &c); err != nil {
 		return "", err
 	}

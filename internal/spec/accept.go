@@ -142,9 +142,9 @@ func (r *acceptorReader) scalar(a *acceptor, keyword string, v any) bool {
 			a.kinds |= kindsByName[text]
 		}
 	case "const":
-		a.fixed = r.scalars([]any{v})
+		r.fix(a, []any{v})
 	case "enum":
-		a.fixed = r.scalars(oneOrMore(v))
+		r.fix(a, oneOrMore(v))
 	case "pattern":
 		source, _ := v.(string)
 		a.pattern = sync.OnceValue(func() func(string) bool { return matcher(source) })
@@ -239,8 +239,12 @@ func oneOrMore(v any) []any {
 	return []any{v}
 }
 
-// scalars are values that can be compared as they are.
-func (r *acceptorReader) scalars(values []any) []any {
+// fix takes down the only values that pass, which can be compared as they are.
+func (r *acceptorReader) fix(a *acceptor, values []any) {
+	if a.fixed != nil {
+		r.fail("const stands beside enum")
+	}
+	a.fixed = values
 	for _, v := range values {
 		switch v := v.(type) {
 		case string, bool, nil:
@@ -250,7 +254,6 @@ func (r *acceptorReader) scalars(values []any) []any {
 			r.fail("%v is no scalar", v)
 		}
 	}
-	return values
 }
 
 func (r *acceptorReader) count(v any) int { return int(*r.bound(v)) }

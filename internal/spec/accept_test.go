@@ -27,7 +27,7 @@ func agree(t *testing.T, c *checker, value any) (accepted bool) {
 // everyChecker are the schemas by name.
 func everyChecker(t *testing.T) map[string]*checker {
 	t.Helper()
-	all := map[string]*checker{"campaign": campaignSchema(), "targets": targetsSchema(), "calendar": calendarSchema(), "groups": groupsSchema()}
+	all := map[string]*checker{"campaign": campaignSchema(), "targets": targetsSchema(), "calendar": calendarSchema(), "groups": groupsSchema(), "approval": approvalSchema()}
 	for name, c := range all {
 		if c.accept == nil {
 			data, _ := schema.Bytes(name)
@@ -151,7 +151,7 @@ func TestAcceptor(t *testing.T) {
 // schemas are checked all the same.
 func TestAcceptorReads(t *testing.T) {
 	for _, text := range []string{
-		`{"oneOf": [{"type": "string"}]}`, `{"properties": {"a": {"format": "date"}}}`, `{"minimum": 0.5}`, `{"const": [1]}`, `{"enum": [{}]}`,
+		`{"oneOf": [{"type": "string"}]}`, `{"properties": {"a": {"format": "date"}}}`, `{"minimum": 0.5}`, `{"const": [1]}`, `{"enum": [{}]}`, `{"const": 1, "enum": [2]}`,
 		`{"type": "text"}`, `{"$ref": "other.json"}`, `{"$ref": "#/definitions/none"}`, `{"items": [{"type": "string"}]}`, `{"patternProperties": {}}`, `{"not": 1}`,
 	} {
 		decoder := json.NewDecoder(strings.NewReader(text))

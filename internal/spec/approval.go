@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"campaign/internal/campaign"
@@ -68,7 +67,6 @@ func (l *loader) approvals(root val) []campaign.Approval {
 		seen[key] = true
 		all = append(all, a)
 	}
-	l.doc.bound(all)
 	return all
 }
 
@@ -90,19 +88,6 @@ func (l *loader) approval(v val) campaign.Approval {
 		a.Files = append(a.Files, campaign.ApprovedFile{File: f.key("file").text(), Digest: f.key("digest").text()})
 	}
 	return a
-}
-
-// bound finds the lines of each approval: they reach to the next one.
-func (d *Document) bound(all []campaign.Approval) {
-	last := len(d.lines())
-	for last > 1 && strings.TrimSpace(d.lines()[last-1]) == "" {
-		last--
-	}
-	for i := len(all) - 1; i >= 0; i-- {
-		first, _, _ := d.Position(fmt.Sprintf("/approvals/%d", i), false)
-		all[i].Lines = [2]int{first, max(first, last)}
-		last = first - 1
-	}
 }
 
 // MarshalApprovals writes an approvals file: the same approvals give the same bytes.

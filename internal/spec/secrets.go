@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"regexp"
 	"slices"
@@ -11,18 +13,21 @@ import (
 	"campaign/internal/campaign"
 )
 
-// Texts that are certainly secrets: a key in PEM, an authorization header's value, and
-// access keys that their makers gave a form so that they are found.
+// Texts that are certainly secrets: a key in PEM, and access keys that their makers gave
+// a form so that they are found.
 var certainSecrets = []struct {
 	form  *regexp.Regexp
 	what  string
 	marks []string // one of them is in each: looking for them is quick
 }{
 	{regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`), "a private key", []string{"PRIVATE KEY"}},
-	{regexp.MustCompile(`(?i)^\s*(?:bearer|basic)\s+[a-z0-9._~+/-]{16,}=*\s*$`), "the value of an authorization header", []string{"earer", "EARER", "asic", "ASIC"}},
 	{regexp.MustCompile(`\b(?:gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|(?:AKIA|ASIA)[A-Z0-9]{16}|LTAI[A-Za-z0-9]{16,20})\b`), "an access key",
 		[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "glpat-", "AKIA", "ASIA", "LTAI"}},
 }
+
+// authorization is the value of such a header: its scheme, and what follows. A title may
+// look like one, as "Basic information/registration" does.
+var authorization = regexp.MustCompile(`(?i)^\s*(bearer|basic)\s+([a-z0-9._~+/-]{16,}=*)\s*$`)
 
 // jsonWebToken is a token that says who somebody is. In a message it may be meant.
 var jsonWebToken = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}`)
@@ -42,14 +47,20 @@ func namesSecret(key string) bool {
 	return mayBe && secretName.MatchString(key)
 }
 
+// otherName is a key whose value is long and has no words by what it is: an id, or a
+// digest of something.
+var otherName = regexp.MustCompile(`(?i)(?:id|digest|hash|md5|sha[0-9_-]*|checksum|commit|etag)$|(?:编号|摘要|校验和)$`)
+
 // Long texts without a word in them.
 var (
+	hex        = regexp.MustCompile(`(?i)^[0-9a-f-]*[0-9][0-9a-f-]*$`)
+	digits     = regexp.MustCompile(`^[0-9]+$`)
 	longHex    = regexp.MustCompile(`^(?:[0-9a-f]{32,}|[0-9A-F]{32,})$`)
 	longBase64 = regexp.MustCompile(`^[A-Za-z0-9+/_-]{32,}={0,2}$`)
 )
 
-// Bytes that a secret has at least: an access key with its mark, a text without a word,
-// a token of three parts.
+// Bytes that there are at least: in what is certainly a secret, and in a token or a long
+// text without a word.
 const (
 	shortSecret = 20
 	shortText   = 32
@@ -66,7 +77,31 @@ func certainSecret(text string) string {
 			return s.what
 		}
 	}
+	if m := headerValue(text); m != nil && grantsAccess(m[1], m[2]) {
+		return authorizationValue
+	}
 	return ""
+}
+
+// headerValue gives the whole of an authorization header's value, its scheme and what
+// follows; nil: a text is none.
+func headerValue(text string) []string {
+	if begin := strings.TrimLeft(text, " \t\r\n\f"); begin == "" || begin[0]|0x20 != 'b' { // as both schemes begin
+		return nil
+	}
+	return authorization.FindStringSubmatch(text)
+}
+
+const authorizationValue = "the value of an authorization header"
+
+// grantsAccess tells what an authorization header holds from words behind its scheme: a
+// user's name and password are packed with a colon between (RFC 7617), tokens are drawn.
+func grantsAccess(scheme, credentials string) bool {
+	if strings.EqualFold(scheme, "basic") {
+		pair, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(credentials, "="))
+		return err == nil && bytes.ContainsRune(pair, ':') && utf8.Valid(pair)
+	}
+	return jsonWebToken.MatchString(credentials) || hex.MatchString(credentials) || drawn(credentials)
 }
 
 // likelySecret says why the value of a key looks like a secret; empty: it does not.
@@ -75,11 +110,14 @@ func likelySecret(key, text string) string {
 	switch {
 	case plain == "" || strings.Contains(plain, "{{"):
 		return ""
-	case namesSecret(key):
+	case namesSecret(key) && isASCII(plain): // else it speaks of one
 		return "its name says that it is one"
-	case len(plain) < shortText:
-	case jsonWebToken.MatchString(plain):
+	case len(plain) >= shortText && jsonWebToken.MatchString(plain), headerValue(plain) != nil:
 		return "it is a token"
+	case len(plain) < shortText:
+		return ""
+	case otherName.MatchString(key), digits.MatchString(plain):
+		return ""
 	case longHex.MatchString(plain), longBase64.MatchString(plain) && drawn(plain):
 		return "it is long and has no words"
 	}
@@ -107,7 +145,11 @@ func drawn(text string) bool {
 		}
 		last = class
 	}
-	return classes[0] && classes[1] && classes[2] && 3*changes >= len(text)
+	return classes[0] && classes[1] && classes[2] && 5*changes >= 2*len(text)
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // secretHints say where a secret belongs.
@@ -167,6 +209,9 @@ func (l *loader) openSecret(text string, path []string, guess bool) {
 // one.
 func (l *loader) headerSecret(v val, header string) {
 	what := certainSecret(v.text())
+	if what == "" && authorization.MatchString(v.text()) {
+		what = authorizationValue
+	}
 	if what == "" && jsonWebToken.MatchString(v.text()) {
 		what = "a token"
 	}

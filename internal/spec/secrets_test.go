@@ -12,6 +12,7 @@ var (
 	madeUpToken  = "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0" + ".dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 	madeUpKey    = "ghp" + "_" + strings.Repeat("aB3dE6", 6)
 	madeUpHex    = strings.Repeat("0123456789abcdef", 2)
+	madeUpBasic  = "YWRtaW46" + "aHVudGVyMjIy" + "MjI=" // admin:…
 	madeUpRandom = "q8Zr2LxT0pWv5NyKc7HdB3mJ" + "s6FgA9eU1"
 )
 
@@ -32,6 +33,17 @@ func TestSecretsInCampaigns(t *testing.T) {
 		{"words", `vars: {note: the-quick-brown-fox-jumps-over-the-lazy-dog}`, ""},
 		{"a template", `vars: {secret: "{{ .userid }}"}`, ""},
 		{"an empty one", `vars: {password: ""}`, ""},
+		{"a user's name and password", `description: Basic ` + madeUpBasic, ruleInlineSecret},
+		{"a token in hex", `description: Bearer ` + madeUpHex, ruleInlineSecret},
+		{"words behind a scheme", `description: Basic information/registration`, ""},
+		{"words and a year behind a scheme", `description: Bearer Certificates-2026-Holders`, ""},
+		{"words behind a scheme, as a variable", `vars: {note: Bearer abcdefghijklmnopq}`, ruleLikelySecret},
+		{"what speaks of a password", `vars: {reset_password: 请点击这里重置密码}`, ""},
+		{"a digest", `vars: {sha256: ` + madeUpHex + madeUpHex + `}`, ""},
+		{"an id", `labels: {企业ID: ` + madeUpHex + `}`, ""},
+		{"an id that is drawn", `vars: {media_id: ` + madeUpRandom + `}`, ""},
+		{"a long number", `vars: {note: "` + strings.Repeat("31", 20) + `"}`, ""},
+		{"a path", `vars: {note: Campaigns/2026/SpringSale/HeroImage-1200x600}`, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -62,7 +74,7 @@ func checkSecret(t *testing.T, diags []campaign.Diagnostic, rule string) {
 	if len(diags) != 1 || diags[0].Rule != rule || diags[0].Line == 0 || diags[0].Warning != (rule == ruleLikelySecret) {
 		t.Fatalf("want one %s, got %+v", rule, diags)
 	}
-	for _, shown := range []string{madeUpToken, madeUpKey, madeUpHex, madeUpRandom, "abc123", "MIIE"} {
+	for _, shown := range []string{madeUpToken, madeUpKey, madeUpHex, madeUpBasic, madeUpRandom, "abc123", "MIIE"} {
 		if strings.Contains(diags[0].Source+diags[0].Message+diags[0].Hint, shown) {
 			t.Errorf("the secret is shown: %+v", diags[0])
 		}
@@ -73,6 +85,8 @@ func TestSecretsInHeaders(t *testing.T) {
 	tests := []struct{ name, header, rule string }{
 		{"token", `x-auth: ` + madeUpToken, ruleInlineSecret},
 		{"bearer", `x-forward: Bearer ` + madeUpRandom, ruleInlineSecret},
+		{"words behind a scheme", `x-forward: Bearer abcdefghijklmnopq`, ruleInlineSecret},
+		{"id", `x-request-id: ` + madeUpHex, ""},
 		{"by its name", `x-api-key: abc123`, ruleLikelySecret},
 		{"random", `x-request: ` + madeUpRandom, ruleLikelySecret},
 		{"reference", `x-api-key: {env: API_KEY}`, ""},
