@@ -22,6 +22,8 @@ type snapshot struct {
 	seen map[string]campaign.Input
 	list map[string]bool // regular files that a folder was just seen to have: they are opened without asking what they are
 	kept int64
+	// folders are those that were listed, as they were then.
+	folders map[string][]fs.DirEntry
 }
 
 // snapshotLimit is the largest file that is read as a whole, in bytes.
@@ -95,7 +97,10 @@ func (s *snapshot) ReadDir(name string) ([]fs.DirEntry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.list == nil {
-		s.list = map[string]bool{}
+		s.list, s.folders = map[string]bool{}, map[string][]fs.DirEntry{}
+	}
+	if err == nil {
+		s.folders[name] = entries
 	}
 	for _, e := range entries {
 		if e.Type().IsRegular() {
@@ -103,6 +108,21 @@ func (s *snapshot) ReadDir(name string) ([]fs.DirEntry, error) {
 		}
 	}
 	return entries, err
+}
+
+// listed is a snapshot whose folders hold what they held when they were listed last:
+// finding that out takes a look at each file.
+type listed struct{ *snapshot }
+
+// ReadDir implements fs.ReadDirFS.
+func (l listed) ReadDir(name string) ([]fs.DirEntry, error) {
+	l.mu.Lock()
+	entries, ok := l.folders[name]
+	l.mu.Unlock()
+	if ok {
+		return entries, nil
+	}
+	return l.snapshot.ReadDir(name)
 }
 
 // Lstat and ReadLink implement fs.ReadLinkFS.

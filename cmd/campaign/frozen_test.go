@@ -70,6 +70,12 @@ func TestSnapshotOfListed(t *testing.T) {
 	if _, err := fs.Stat(s, "a/gone.yaml"); !os.IsNotExist(err) {
 		t.Errorf("a file that is gone: %v", err)
 	}
+	if entries, err := fs.ReadDir(listed{s}, "a"); err != nil || len(entries) != 2 {
+		t.Errorf("the folder had %v, %v", entries, err)
+	}
+	if entries, err := fs.ReadDir(s, "a"); err != nil || len(entries) != 1 {
+		t.Errorf("the folder has %v, %v", entries, err)
+	}
 	if info, err := fs.Stat(s, "a"); err != nil || !info.IsDir() {
 		t.Errorf("the folder is %v, %v", info, err)
 	}

@@ -117,7 +117,11 @@ const shownUnused = 50
 // the folders for contents, lists and calendars, and lock files of groups.
 func (p *project) unusedFiles(all *uses) (found []campaign.Diagnostic, err error) {
 	more := campaign.Diagnostic{File: ".", Rule: "unused-file", Warning: true}
-	err = fs.WalkDir(p.files, ".", func(name string, e fs.DirEntry, err error) error {
+	files := p.files
+	if s, ok := files.(*snapshot); ok {
+		files = listed{s} // the folders in which campaigns were looked for
+	}
+	err = fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
 		base := path.Base(name)
 		switch {
 		case err != nil:
