@@ -140,7 +140,7 @@ func (p *project) checkOne(ctx context.Context, file string, o occasion) (c chec
 		check = j.checkAmong
 	}
 	s, rows, err := check(ctx)
-	c.rows, c.err = rows, err
+	c.rows, c.err = unsaid(c.found, rows), err
 	if err == nil && !campaign.HasErrors(rows) {
 		c.rows = append(c.rows, j.untimely(s.Work, o.now)...)
 	}

@@ -103,17 +103,19 @@ func (p *project) compile(file string, o occasion) (*job, []campaign.Diagnostic)
 	}
 	var more []campaign.Diagnostic
 	j.plan, more = plan.New(j.spec)
-	if found = append(found, more...); j.plan == nil {
+	if found = append(found, unsaid(found, more)...); j.plan == nil {
 		return nil, found
 	}
 	return j, found
 }
 
-// unsaid leaves out of more what stands where found has an error already: a value that
-// one room refuses is not judged again by the next.
+// unsaid leaves out of more what found has said already: a value that one room refuses
+// is not judged again by the next, and what is missing beside a key that is unknown is
+// most likely what that key was meant to be.
 func unsaid(found, more []campaign.Diagnostic) []campaign.Diagnostic {
+	unknown := slices.ContainsFunc(found, func(f campaign.Diagnostic) bool { return f.Rule == "unknown-key" })
 	return slices.DeleteFunc(more, func(d campaign.Diagnostic) bool {
-		return d.Line > 0 && slices.ContainsFunc(found, func(f campaign.Diagnostic) bool {
+		return unknown && d.Rule == "required" || d.Line > 0 && slices.ContainsFunc(found, func(f campaign.Diagnostic) bool {
 			return !f.Warning && f.File == d.File && f.Line == d.Line && f.Col == d.Col && f.EndCol == d.EndCol
 		})
 	})

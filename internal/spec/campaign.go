@@ -23,8 +23,8 @@ var freeCampaign = [][]string{
 }
 
 // LoadCampaign reads a campaign file. The campaign is nil when the file does not
-// pass the schema. When only the files that it names or the values between them
-// are wrong it is given, so that others can add what they find: look at the
+// pass the schema. When only values of its content, the files that it names or the
+// values between them are wrong it is given, so that others can add what they find: look at the
 // diagnostics before using it. The document is never nil.
 func LoadCampaign(fsys fs.FS, file string) (*campaign.Campaign, *Document, []campaign.Diagnostic) {
 	doc, root, diags, ok := load(fsys, file, maxFile, campaignSchema(), freeCampaign)

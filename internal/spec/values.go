@@ -38,7 +38,7 @@ func (l *loader) warning(v val, rule, message, hint string) {
 }
 
 // load reads a YAML file and checks it against its schema. The value is nil when
-// there is nothing to go on with; ok means that it passed.
+// there is nothing to go on with; ok means that it passed, or has bearable problems only.
 func load(fsys fs.FS, file string, limit int64, schema *checker, free [][]string) (doc *Document, root any, diags []campaign.Diagnostic, ok bool) {
 	doc = &Document{file: file}
 	data, f := read(fsys, file, limit)
@@ -58,8 +58,10 @@ func load(fsys fs.FS, file string, limit int64, schema *checker, free [][]string
 		return doc, nil, c.found, false
 	}
 	diags = c.found
+	ok = len(c.found)+len(c.soft) == 0
 	unknown := map[string]bool{}
 	for _, p := range schema.check(root) {
+		ok = ok && bearable(p)
 		if p.Rule == ruleUnknownKey {
 			unknown[p.Pointer] = true
 		}
@@ -72,7 +74,15 @@ func load(fsys fs.FS, file string, limit int64, schema *checker, free [][]string
 			diags = append(diags, s.diag)
 		}
 	}
-	return doc, root, diags, len(diags) == 0
+	return doc, root, diags, ok
+}
+
+// bearable reports whether others can still make sense of a file with this problem of
+// the schema, and find what else is wrong in it: a value that says something of the
+// message, has its type, and is only not one of those that are allowed; or a key that
+// means nothing.
+func bearable(p campaign.Problem) bool {
+	return strings.HasPrefix(p.Pointer, "/content/") && slices.Contains([]string{ruleUnknownKey, ruleBadValue, ruleBadFormat, ruleTooLong}, p.Rule)
 }
 
 // under reports whether a pointer or one of its parents is in set.
