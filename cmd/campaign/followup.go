@@ -100,8 +100,11 @@ func (s *sender) chosenOf(ctx context.Context, led *sqlite.Reader, run campaign.
 		return nil, fail(exitGuard, "run %s is of profile %s and this one of %s: a follow-up stays in the profile", run.ID, run.Profile, s.profile.Name)
 	}
 	facts, err := s.facts(ctx, led, run)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case purgedFrom(facts.Notes) != "" && !facts.Groups:
+		return nil, fail(exitGuard, "run %s was purged: to whom it went is not known any more", run.ID)
 	}
 	facts.Exchanges = nil // of no use here
 	defer boundMemory(memoryOfPlan + memoryOfChosen*(run.Totals.Recipients-run.Totals.Skipped)).free()
@@ -133,6 +136,24 @@ func (s *sender) chosenOf(ctx context.Context, led *sqlite.Reader, run campaign.
 		return nil, fail(exitGuard, "run %s may send what is unknown once more by itself (unknown: resend): `campaign cancel %s --reason TEXT` ends it; then follow it up", run.ID, run.ID)
 	}
 	return ids, nil
+}
+
+// sameKind refuses a follow-up by people's ids of a run whose ids are those of groups,
+// and the other way round.
+func (s *sender) sameKind(ctx context.Context, jobs []*todo) error {
+	if !s.flags.followUp.asked() {
+		return nil
+	}
+	earlier, err := s.ledger.Run(ctx, s.flags.of)
+	if err != nil {
+		return stateError(err)
+	}
+	for _, t := range jobs {
+		if now := t.campaign.Channel.Type; toGroups(now) != toGroups(earlier.Channel) {
+			return fail(exitGuard, "run %s went out as %s and %s goes out as %s: one names user groups and the other people, so that its ids mean others there", earlier.ID, earlier.Channel, t.campaign.File, now)
+		}
+	}
+	return nil
 }
 
 // everybody was to be sent to.

@@ -37,7 +37,7 @@ func newMissedNews(tell func(context.Context, campaign.Slot), say func(format st
 		defer close(n.done)
 		for slot := range n.waiting {
 			if n.ctx.Err() != nil {
-				n.untold(slot)
+				say("webhooks were not told that %s was missed: this process ends", slot.Campaign)
 				continue
 			}
 			n.tell(n.ctx, slot)
@@ -54,12 +54,8 @@ func (n *missedNews) event(e daemon.Event) {
 	select {
 	case n.waiting <- e.Slot:
 	default:
-		n.untold(e.Slot)
+		n.say("webhooks were not told that %s was missed: too much waits to be told", e.Slot.Campaign)
 	}
-}
-
-func (n *missedNews) untold(slot campaign.Slot) {
-	n.say("webhooks were not told that %s was missed: too much waits to be told", slot.Campaign)
 }
 
 // close tells what waits, as long as that takes no longer than limit, and ends.

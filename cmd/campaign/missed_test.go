@@ -111,8 +111,8 @@ func TestMissedNews(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 	n.close(0)
-	if len(said) != 1+maxMissedNotices {
-		t.Errorf("%d were not told", len(said))
+	if len(said) != 1+maxMissedNotices || said[1] != "webhooks were not told that next was missed: this process ends" {
+		t.Errorf("%d were not told: %q", len(said), said[:min(len(said), 2)])
 	}
 }
 
