@@ -38,25 +38,30 @@ func (s *sender) notifyEnded(run campaign.Run, r report.Report, code int) {
 // tellWebhooks posts a notice to the webhooks that want its event, all at once. What
 // goes wrong is said and changes nothing.
 func (s *sender) tellWebhooks(ctx context.Context, n campaign.Notice) {
-	ctx, cancel := context.WithTimeout(ctx, noticeTimeout)
-	defer cancel()
 	failed := make([]error, len(s.decl.Notify))
 	var all sync.WaitGroup
 	for i, hook := range s.decl.Notify {
 		if hook.Wants(n.Event) {
-			all.Go(func() { failed[i] = s.notify(ctx, hook, n) })
+			all.Go(func() { failed[i] = s.tellWebhook(ctx, hook, n) })
 		}
 	}
 	all.Wait()
 	for i, err := range failed {
-		if err != nil {
-			fmt.Fprintf(s.stderr, "%sthe webhook %s was not told: %v\n", s.tag(), s.decl.Notify[i].Name, err)
-		}
+		s.untold(s.decl.Notify[i], err)
 	}
 }
 
-// notify posts a notice to one webhook. Its address is a secret: no error shows it.
-func (s *sender) notify(ctx context.Context, hook campaign.Webhook, n campaign.Notice) error {
+// untold says why a webhook was not told; without an error it was.
+func (s *sender) untold(hook campaign.Webhook, err error) {
+	if err != nil {
+		fmt.Fprintf(s.stderr, "%sthe webhook %s was not told: %v\n", s.tag(), hook.Name, err)
+	}
+}
+
+// tellWebhook posts a notice to one webhook. Its address is a secret: no error shows it.
+func (s *sender) tellWebhook(ctx context.Context, hook campaign.Webhook, n campaign.Notice) error {
+	ctx, cancel := context.WithTimeout(ctx, noticeTimeout)
+	defer cancel()
 	form, err := campaign.ParseNotice(hook.Body)
 	if err != nil {
 		return err
@@ -108,8 +113,11 @@ func post(ctx context.Context, through http.RoundTripper, address string, body [
 		if errors.Is(err, runner.ErrNotLoopback) {
 			return runner.ErrNotLoopback
 		}
-		if ctx.Err() != nil {
+		switch ctx.Err() {
+		case context.DeadlineExceeded:
 			return fmt.Errorf("no answer within %s", noticeTimeout)
+		case context.Canceled:
+			return errors.New("this process ends, and it had not answered")
 		}
 		return errors.New("it cannot be reached")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -122,6 +123,13 @@ func TestNotifyFails(t *testing.T) {
 		if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "hunter2") || len(told()) != before+1 {
 			t.Errorf("%q: %q, told %d times", value, out, len(told())-before)
 		}
+	}
+	t.Setenv("ROBOT", address)
+	s, _ := notifier(t)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := s.tellWebhook(ended, campaign.Webhook{Name: "ops", URL: campaign.Credential{Env: "ROBOT"}}, campaign.Notice{}); err == nil || err.Error() != "this process ends, and it had not answered" {
+		t.Errorf("%v", err)
 	}
 	s, out := notifier(t, campaign.Webhook{Name: "ops", URL: campaign.Credential{File: filepath.Join("no", "file")}})
 	s.notifyEnded(campaign.Run{}, report.Report{}, exitDone)
