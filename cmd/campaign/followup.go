@@ -171,10 +171,11 @@ func (s *sender) linkFollowUp(ctx context.Context, run campaign.Run) error {
 	if err != nil {
 		return stateError(err)
 	}
-	if err := s.noteOnce(ctx, earlier, campaign.NoteFollowed, f.noteText(run.ID, chosen)); err != nil {
+	// The new run first: another process may hold the earlier one.
+	if err := s.noteOnce(ctx, run, campaign.NoteFollows, f.noteText(earlier.ID, chosen)); err != nil {
 		return err
 	}
-	if err := s.noteOnce(ctx, run, campaign.NoteFollows, f.noteText(earlier.ID, chosen)); err != nil {
+	if err := s.noteOnce(ctx, earlier, campaign.NoteFollowed, f.noteText(run.ID, chosen)); err != nil {
 		return err
 	}
 	defer boundMemory(memoryOfPlan).free()
@@ -204,6 +205,22 @@ func (s *sender) noteOnce(ctx context.Context, run campaign.Run, kind, text stri
 	}
 	err = s.ledger.Note(ctx, hold, campaign.Note{At: time.Now(), Kind: kind, By: owner(), Text: text})
 	return stateError(errors.Join(err, s.ledger.Release(context.WithoutCancel(ctx), hold)))
+}
+
+// followedUp is a run that followed another one up for those with an outcome; empty: there
+// is none.
+func (s *sender) followedUp(ctx context.Context, run campaign.Run, o campaign.Outcome) string {
+	notes, err := s.ledger.Notes(ctx, run.ID)
+	if err != nil {
+		return "" // it is for a hint
+	}
+	for _, n := range notes {
+		by, which, _ := strings.Cut(n.Text, ": ")
+		if n.Kind == campaign.NoteFollowed && slices.Contains(strings.Split(which, ","), o.String()) {
+			return by
+		}
+	}
+	return ""
 }
 
 // relatedRuns are the runs that a run's history names.
