@@ -17,6 +17,8 @@ const (
 	maxMissedNotices = 1000
 	// missedAtEnd bounds what webhooks hold a process up that has nothing else to do.
 	missedAtEnd = time.Minute
+	// missedGrace is how long a webhook that was told to stop may take for that.
+	missedGrace = time.Second
 )
 
 // missedNews tells webhooks of occurrences that were missed, beside the work, which never
@@ -100,13 +102,19 @@ func (n *missedNews) event(e daemon.Event) {
 	}
 }
 
-// close tells what waits, as long as that takes no longer than limit, and ends.
+// close tells what waits, as long as that takes no longer than limit, and ends. What does
+// not end then, as the reading of a file that hangs, is left.
 func (n *missedNews) close(limit time.Duration) {
 	close(n.waiting)
-	timer := time.AfterFunc(limit, n.stop)
-	<-n.done
-	timer.Stop()
-	n.stop()
+	defer n.stop()
+	for _, wait := range []time.Duration{limit, missedGrace} {
+		select {
+		case <-n.done:
+			return
+		case <-time.After(wait):
+			n.stop()
+		}
+	}
 }
 
 // missed makes what tells the project's webhooks of missed occurrences.

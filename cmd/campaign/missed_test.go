@@ -147,6 +147,23 @@ func TestMissedOfOneThatHangs(t *testing.T) {
 	}
 }
 
+// Nothing holds the process up beyond its time, not even what does not listen.
+func TestMissedEnds(t *testing.T) {
+	hangs := make(chan bool)
+	defer close(hangs)
+	n := newMissedNews(func(s campaign.Slot) []missedCall {
+		return []missedCall{{"deaf", s, func(context.Context) { <-hangs }}}
+	}, func(string, ...any) {})
+	n.waiting <- campaign.Slot{}
+	ended := make(chan bool)
+	go func() { n.close(0); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
+	}
+}
+
 // A webhook beyond this machine is told once somebody has looked at it, and not any
 // more when its host or the source of its address is another one.
 func TestWebhookTrust(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"campaign/internal/campaign"
+	"campaign/internal/diagnostics"
 	"campaign/internal/report"
 	"campaign/internal/runner"
 	"campaign/internal/targets"
@@ -88,14 +89,15 @@ func (s *sender) tellWebhook(ctx context.Context, hook campaign.Webhook, n campa
 // loopbackHooks reports whether webhooks on this machine alone are told.
 func (s *sender) loopbackHooks() bool { return s.standIn != nil || loopbackOnly() }
 
-// hookAddress resolves the address of a webhook, which no error shows.
+// hookAddress resolves the address of a webhook, which no error shows. Its host is what a
+// person trusts by the look of it, so that it has no character that hides others.
 func (p *project) hookAddress(ctx context.Context, hook campaign.Webhook) (*url.URL, error) {
 	secret, err := (targets.Resolver{Dir: p.dir}).Resolve(ctx, hook.URL)
 	if err != nil {
 		return nil, err
 	}
 	address, err := url.Parse(secret.Reveal())
-	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" {
+	if err != nil || address.Host == "" || diagnostics.Inert(address.Host) != address.Host || address.Scheme != "https" && address.Scheme != "http" {
 		return nil, errors.New("its address is no http(s) URL")
 	}
 	return address, nil

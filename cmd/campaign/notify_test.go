@@ -107,11 +107,12 @@ func TestNotifyFails(t *testing.T) {
 	}
 	address, told := robot(t, 200, "thanks")
 	for value, want := range map[string]string{
-		"":                           "ROBOT",
-		"hunter2":                    "its address is no http(s) URL",
-		"ftp://127.0.0.1/hunter2":    "its address is no http(s) URL",
-		"http://\x7f/hunter2":        "a secret is one line",
-		"http://127.0.0.1:1/hunter2": "it cannot be reached",
+		"":                                   "ROBOT",
+		"hunter2":                            "its address is no http(s) URL",
+		"https://good\u202e.invalid/hunter2": "its address is no http(s) URL",
+		"ftp://127.0.0.1/hunter2":            "its address is no http(s) URL",
+		"http://\x7f/hunter2":                "a secret is one line",
+		"http://127.0.0.1:1/hunter2":         "it cannot be reached",
 		"https://robot.invalid.example/?k=hunter2": "only loopback addresses may be dialled here",
 	} {
 		t.Setenv("CAMPAIGN_LOOPBACK_ONLY", "1")
