@@ -100,8 +100,11 @@ func (s *sender) chosenOf(ctx context.Context, led *sqlite.Reader, run campaign.
 		return nil, fail(exitGuard, "run %s is of profile %s and this one of %s: a follow-up stays in the profile", run.ID, run.Profile, s.profile.Name)
 	}
 	facts, err := s.facts(ctx, led, run)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case purgedFrom(facts.Notes) != "" && !facts.Groups:
+		return nil, fail(exitGuard, "run %s was purged: to whom it went is not known any more", run.ID)
 	}
 	facts.Exchanges = nil // of no use here
 	defer boundMemory(memoryOfPlan + memoryOfChosen*(run.Totals.Recipients-run.Totals.Skipped)).free()
@@ -135,6 +138,24 @@ func (s *sender) chosenOf(ctx context.Context, led *sqlite.Reader, run campaign.
 	return ids, nil
 }
 
+// sameKind refuses a follow-up by people's ids of a run whose ids are those of groups,
+// and the other way round.
+func (s *sender) sameKind(ctx context.Context, jobs []*todo) error {
+	if !s.flags.followUp.asked() {
+		return nil
+	}
+	earlier, err := s.ledger.Run(ctx, s.flags.of)
+	if err != nil {
+		return stateError(err)
+	}
+	for _, t := range jobs {
+		if now := t.campaign.Channel.Type; toGroups(now) != toGroups(earlier.Channel) {
+			return fail(exitGuard, "run %s went out as %s and %s goes out as %s: one names user groups and the other people, so that its ids mean others there", earlier.ID, earlier.Channel, t.campaign.File, now)
+		}
+	}
+	return nil
+}
+
 // everybody was to be sent to.
 var everybody = report.Selection{"accepted", "rejected", "unknown", "deferred", "pending", "cancelled", "expired"}
 
@@ -150,10 +171,11 @@ func (s *sender) linkFollowUp(ctx context.Context, run campaign.Run) error {
 	if err != nil {
 		return stateError(err)
 	}
-	if err := s.noteOnce(ctx, earlier, campaign.NoteFollowed, f.noteText(run.ID, chosen)); err != nil {
+	// The new run first: another process may hold the earlier one.
+	if err := s.noteOnce(ctx, run, campaign.NoteFollows, f.noteText(earlier.ID, chosen)); err != nil {
 		return err
 	}
-	if err := s.noteOnce(ctx, run, campaign.NoteFollows, f.noteText(earlier.ID, chosen)); err != nil {
+	if err := s.noteOnce(ctx, earlier, campaign.NoteFollowed, f.noteText(run.ID, chosen)); err != nil {
 		return err
 	}
 	defer boundMemory(memoryOfPlan).free()
@@ -183,6 +205,22 @@ func (s *sender) noteOnce(ctx context.Context, run campaign.Run, kind, text stri
 	}
 	err = s.ledger.Note(ctx, hold, campaign.Note{At: time.Now(), Kind: kind, By: owner(), Text: text})
 	return stateError(errors.Join(err, s.ledger.Release(context.WithoutCancel(ctx), hold)))
+}
+
+// followedUp is a run that followed another one up for those with an outcome; empty: there
+// is none.
+func (s *sender) followedUp(ctx context.Context, run campaign.Run, o campaign.Outcome) string {
+	notes, err := s.ledger.Notes(ctx, run.ID)
+	if err != nil {
+		return "" // it is for a hint
+	}
+	for _, n := range notes {
+		by, which, _ := strings.Cut(n.Text, ": ")
+		if n.Kind == campaign.NoteFollowed && slices.Contains(strings.Split(which, ","), o.String()) {
+			return by
+		}
+	}
+	return ""
 }
 
 // relatedRuns are the runs that a run's history names.

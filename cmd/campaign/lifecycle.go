@@ -44,6 +44,9 @@ stays unknown, what was refused stays refused. Where a stage is settled and wait
 func (s *sender) resume(ctx context.Context, run campaign.Run) error {
 	switch run.State {
 	case campaign.Planning:
+		if run.Occurrence.Label != campaign.Once { // run FILE alone would be for everybody
+			return fail(exitGuard, "run %s was never planned as a whole and nothing of it was sent: the command that began it, given again with all its flags, plans it anew", run.ID)
+		}
 		return fail(exitGuard, "run %s was never planned as a whole and nothing of it was sent: `campaign run %s` plans it anew", run.ID, run.File)
 	case campaign.Cancelled:
 		return fail(exitGuard, "run %s was cancelled (%s): a new name or --occurrence sends again", run.ID, run.Reason)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,11 +85,16 @@ func TestServeTellsMissed(t *testing.T) {
 // Events that are no news are not told, and neither is what nobody has time for.
 func TestMissedNews(t *testing.T) {
 	lost := func(name string) daemon.Event {
-		return daemon.Event{Kind: daemon.Ended, Slot: campaign.Slot{Campaign: name, State: campaign.SlotSkipped, Reason: campaign.SkipMissed + ": it had expired"}}
+		return daemon.Event{Kind: daemon.Ended, Slot: campaign.Slot{Campaign: name, State: campaign.SlotSkipped, Reason: campaign.SkipMissed + ": it had expired", Count: 1}}
 	}
 	var said, told []string
 	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
-	n := newMissedNews(func(_ context.Context, s campaign.Slot) { told = append(told, s.Campaign) }, say)
+	by := func(hook string, tell func(context.Context, campaign.Slot)) func(campaign.Slot) []missedCall {
+		return func(s campaign.Slot) []missedCall {
+			return []missedCall{{hook, s, func(ctx context.Context) { tell(ctx, s) }}}
+		}
+	}
+	n := newMissedNews(by("good", func(_ context.Context, s campaign.Slot) { told = append(told, s.Campaign) }), say)
 	ran, overlap, begun := lost("ran"), lost("overlap"), lost("begun")
 	ran.Slot.State, overlap.Slot.Reason, begun.Kind = campaign.SlotRan, campaign.SkipOverlap, daemon.Begun
 	for _, e := range []daemon.Event{ran, overlap, begun, lost("a"), lost("b")} {
@@ -99,20 +105,62 @@ func TestMissedNews(t *testing.T) {
 		t.Errorf("told %q, said %q", told, said)
 	}
 
-	took := make(chan bool)
-	n = newMissedNews(func(ctx context.Context, s campaign.Slot) { took <- true; <-ctx.Done() }, say)
+	took, lines := make(chan bool), make(chan string, 10)
+	n = newMissedNews(by("dead", func(ctx context.Context, s campaign.Slot) { took <- true; <-ctx.Done() }), func(format string, args ...any) { lines <- fmt.Sprintf(format, args...) })
 	n.event(lost("first"))
 	<-took
 	for range maxMissedNotices {
-		n.event(lost("next"))
+		n.waiting <- lost("next").Slot
 	}
-	n.event(lost("last"))
-	if len(said) != 1 || !strings.Contains(said[0], "not told that last was missed") {
-		t.Errorf("said %q", said)
+	n.waiting <- lost("last").Slot
+	if got, want := <-lines, "the webhook dead was not told that last was missed: too much waits to be told"; got != want {
+		t.Errorf("said %q", got)
 	}
 	n.close(0)
-	if len(said) != 1+maxMissedNotices {
-		t.Errorf("%d were not told", len(said))
+	if got, want := <-lines, "the webhook dead was not told of what was missed, 1000 occurrences: this process ends"; got != want {
+		t.Errorf("said %q", got)
+	}
+}
+
+// A webhook that hangs keeps no other one from what it is to be told.
+func TestMissedOfOneThatHangs(t *testing.T) {
+	told, began := make(chan string, 10), make(chan bool)
+	var said []string
+	n := newMissedNews(func(s campaign.Slot) []missedCall {
+		return []missedCall{
+			{"dead", s, func(ctx context.Context) { began <- true; <-ctx.Done() }},
+			{"good", s, func(context.Context) { told <- s.Campaign }},
+		}
+	}, func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+	for _, name := range []string{"a", "b", "c"} {
+		n.event(daemon.Event{Kind: daemon.Decided, Slot: campaign.Slot{Campaign: name, State: campaign.SlotSkipped, Reason: campaign.SkipMissed, Count: 2}})
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		if got := <-told; got != name {
+			t.Errorf("told of %s, not %s", got, name)
+		}
+	}
+	<-began
+	n.close(0)
+	if want := []string{"the webhook dead was not told of what was missed, 4 occurrences: this process ends"}; !slices.Equal(said, want) {
+		t.Errorf("said %q", said)
+	}
+}
+
+// Nothing holds the process up beyond its time, not even what does not listen.
+func TestMissedEnds(t *testing.T) {
+	hangs := make(chan bool)
+	defer close(hangs)
+	n := newMissedNews(func(s campaign.Slot) []missedCall {
+		return []missedCall{{"deaf", s, func(context.Context) { <-hangs }}}
+	}, func(string, ...any) {})
+	n.waiting <- campaign.Slot{}
+	ended := make(chan bool)
+	go func() { n.close(0); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"campaign/internal/campaign"
+	"campaign/internal/diagnostics"
 	"campaign/internal/report"
 	"campaign/internal/runner"
 	"campaign/internal/targets"
@@ -38,25 +39,30 @@ func (s *sender) notifyEnded(run campaign.Run, r report.Report, code int) {
 // tellWebhooks posts a notice to the webhooks that want its event, all at once. What
 // goes wrong is said and changes nothing.
 func (s *sender) tellWebhooks(ctx context.Context, n campaign.Notice) {
-	ctx, cancel := context.WithTimeout(ctx, noticeTimeout)
-	defer cancel()
 	failed := make([]error, len(s.decl.Notify))
 	var all sync.WaitGroup
 	for i, hook := range s.decl.Notify {
 		if hook.Wants(n.Event) {
-			all.Go(func() { failed[i] = s.notify(ctx, hook, n) })
+			all.Go(func() { failed[i] = s.tellWebhook(ctx, hook, n) })
 		}
 	}
 	all.Wait()
 	for i, err := range failed {
-		if err != nil {
-			fmt.Fprintf(s.stderr, "%sthe webhook %s was not told: %v\n", s.tag(), s.decl.Notify[i].Name, err)
-		}
+		s.untold(s.decl.Notify[i], err)
 	}
 }
 
-// notify posts a notice to one webhook. Its address is a secret: no error shows it.
-func (s *sender) notify(ctx context.Context, hook campaign.Webhook, n campaign.Notice) error {
+// untold says why a webhook was not told; without an error it was.
+func (s *sender) untold(hook campaign.Webhook, err error) {
+	if err != nil {
+		fmt.Fprintf(s.stderr, "%sthe webhook %s was not told: %v\n", s.tag(), hook.Name, err)
+	}
+}
+
+// tellWebhook posts a notice to one webhook. Its address is a secret: no error shows it.
+func (s *sender) tellWebhook(ctx context.Context, hook campaign.Webhook, n campaign.Notice) error {
+	ctx, cancel := context.WithTimeout(ctx, noticeTimeout)
+	defer cancel()
 	form, err := campaign.ParseNotice(hook.Body)
 	if err != nil {
 		return err
@@ -83,14 +89,15 @@ func (s *sender) notify(ctx context.Context, hook campaign.Webhook, n campaign.N
 // loopbackHooks reports whether webhooks on this machine alone are told.
 func (s *sender) loopbackHooks() bool { return s.standIn != nil || loopbackOnly() }
 
-// hookAddress resolves the address of a webhook, which no error shows.
+// hookAddress resolves the address of a webhook, which no error shows. Its host is what a
+// person trusts by the look of it, so that it has no character that hides others.
 func (p *project) hookAddress(ctx context.Context, hook campaign.Webhook) (*url.URL, error) {
 	secret, err := (targets.Resolver{Dir: p.dir}).Resolve(ctx, hook.URL)
 	if err != nil {
 		return nil, err
 	}
 	address, err := url.Parse(secret.Reveal())
-	if err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" {
+	if err != nil || address.Host == "" || diagnostics.Inert(address.Host) != address.Host || address.Scheme != "https" && address.Scheme != "http" {
 		return nil, errors.New("its address is no http(s) URL")
 	}
 	return address, nil
@@ -108,8 +115,11 @@ func post(ctx context.Context, through http.RoundTripper, address string, body [
 		if errors.Is(err, runner.ErrNotLoopback) {
 			return runner.ErrNotLoopback
 		}
-		if ctx.Err() != nil {
+		switch ctx.Err() {
+		case context.DeadlineExceeded:
 			return fmt.Errorf("no answer within %s", noticeTimeout)
+		case context.Canceled:
+			return errors.New("this process ends, and it had not answered")
 		}
 		return errors.New("it cannot be reached")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -106,11 +107,12 @@ func TestNotifyFails(t *testing.T) {
 	}
 	address, told := robot(t, 200, "thanks")
 	for value, want := range map[string]string{
-		"":                           "ROBOT",
-		"hunter2":                    "its address is no http(s) URL",
-		"ftp://127.0.0.1/hunter2":    "its address is no http(s) URL",
-		"http://\x7f/hunter2":        "a secret is one line",
-		"http://127.0.0.1:1/hunter2": "it cannot be reached",
+		"":                                   "ROBOT",
+		"hunter2":                            "its address is no http(s) URL",
+		"https://good\u202e.invalid/hunter2": "its address is no http(s) URL",
+		"ftp://127.0.0.1/hunter2":            "its address is no http(s) URL",
+		"http://\x7f/hunter2":                "a secret is one line",
+		"http://127.0.0.1:1/hunter2":         "it cannot be reached",
 		"https://robot.invalid.example/?k=hunter2": "only loopback addresses may be dialled here",
 	} {
 		t.Setenv("CAMPAIGN_LOOPBACK_ONLY", "1")
@@ -122,6 +124,13 @@ func TestNotifyFails(t *testing.T) {
 		if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "hunter2") || len(told()) != before+1 {
 			t.Errorf("%q: %q, told %d times", value, out, len(told())-before)
 		}
+	}
+	t.Setenv("ROBOT", address)
+	s, _ := notifier(t)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := s.tellWebhook(ended, campaign.Webhook{Name: "ops", URL: campaign.Credential{Env: "ROBOT"}}, campaign.Notice{}); err == nil || err.Error() != "this process ends, and it had not answered" {
+		t.Errorf("%v", err)
 	}
 	s, out := notifier(t, campaign.Webhook{Name: "ops", URL: campaign.Credential{File: filepath.Join("no", "file")}})
 	s.notifyEnded(campaign.Run{}, report.Report{}, exitDone)

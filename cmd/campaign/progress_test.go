@@ -169,6 +169,11 @@ func TestStatus(t *testing.T) {
 	if s := w.statusOf(t0.Add(3*time.Hour), last); s.Phase != "trouble" {
 		t.Errorf("%+v", s)
 	}
+	zoned := newWatch(nil, time.FixedZone("", 8*60*60)) // one time, in the project's zone
+	zoned.event(runner.Event{Kind: runner.Troubled, Detail: "503", Until: t0})
+	if said, shown := <-zoned.lines, zoned.news.Load().text; said != "the upstream is in trouble (503); it is tried again at 17:00:00" || shown != "tried again at 17:00:00" {
+		t.Errorf("%q, %q", said, shown)
+	}
 	w.event(runner.Event{Kind: runner.Recovered})
 	if s := w.statusOf(t0.Add(3*time.Hour), last); s.Phase != "sending" {
 		t.Errorf("%+v", s)

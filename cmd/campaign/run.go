@@ -117,6 +117,9 @@ func (s *sender) run(ctx context.Context, files []string, named map[string]bool)
 		return err
 	}
 	defer s.ledger.Close()
+	if err := s.sameKind(ctx, jobs); err != nil {
+		return err
+	}
 	work, code, err := s.choose(ctx, jobs, named, o)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func addWait(flags *pflag.FlagSet, wait *bool) {
 }
 
 // check refuses flags whose value got lost, as in --to "$IDS" without IDS: a
-// trial to nobody must not become a run to everybody.
+// trial to nobody must not become a run to everybody, nor a follow-up of no run.
 func (f *runFlags) check(cmd *cobra.Command) error {
 	given := func(name string) bool { flag := cmd.Flags().Lookup(name); return flag != nil && flag.Changed }
 	switch {
@@ -72,6 +72,10 @@ func (f *runFlags) check(cmd *cobra.Command) error {
 		return fail(exitUsage, "--accept-change and --again want a reason: one line of text, for the run's history")
 	case given("progress") && !slices.Contains(progressModes, f.progress):
 		return fail(exitUsage, "--progress %s: there are %s", f.progress, strings.Join(progressModes, ", "))
+	case given("of") && strings.TrimSpace(f.of) == "":
+		return fail(exitUsage, "--of names no run: give the id of the run that is followed up")
+	case given("plan") && f.planFile == "":
+		return fail(exitUsage, "--plan names no file: give the saved plan that is to be run")
 	case f.followUp.asked() && f.dryRun:
 		return fail(exitUsage, "--only is not for a dry run: `campaign report RUN --format recipients --outcome …` lists whom it is about")
 	case f.followUp.check(f.to) != nil:

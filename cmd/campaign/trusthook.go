@@ -74,11 +74,14 @@ func (s *sender) warnWebhooks(ctx context.Context, work []*todo) {
 		return
 	}
 	for _, hook := range s.decl.Notify {
+		if !hook.Wants(campaign.NoticeEnded) {
+			continue
+		}
 		address, err := s.hookAddress(ctx, hook)
 		if err == nil {
 			err = s.guardWebhook(hook, address)
 		}
-		if err != nil && hook.Wants(campaign.NoticeEnded) {
+		if err != nil {
 			fmt.Fprintf(s.stderr, "%sthe webhook %s will not be told: %v\n", s.tag(), hook.Name, err)
 		}
 	}

@@ -244,8 +244,9 @@ func (w *watch) event(e runner.Event) {
 		if e.Until.IsZero() {
 			return // the verdict says why the run ended
 		}
-		w.news.Store(&news{"trouble", "tried again at " + e.Until.In(w.zone).Format("15:04:05"), e.Until})
-		w.announce("the upstream is in trouble (%s); it is tried again at %s", e.Detail, e.Until.Format("15:04:05"))
+		again := e.Until.In(w.zone).Format("15:04:05")
+		w.news.Store(&news{"trouble", "tried again at " + again, e.Until})
+		w.announce("the upstream is in trouble (%s); it is tried again at %s", e.Detail, again)
 	case runner.Recovered:
 		w.news.Store(nil)
 		w.announce("the upstream answers again")

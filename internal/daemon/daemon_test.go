@@ -411,6 +411,39 @@ func TestOrphans(t *testing.T) {
 	})
 }
 
+// What another process has ended since it was read is not ended, nor told, once more.
+func TestOrphanIsEndedOnce(t *testing.T) {
+	in(t, func(w *world) {
+		w.takes = 10 * time.Minute
+		p := w.start(entry(w, "a", "0 * * * *", nil))
+		w.sleep(time.Hour + 5*time.Minute)
+		p.ledger.Kill()
+		p.stop()
+		<-p.err
+		asked, told := 0, 0
+		o := w.options(w.root)
+		o.Orphan = func(context.Context, campaign.Slot) Outcome {
+			asked++
+			return Outcome{Over: true, Skip: campaign.SkipMissed + ": its file is gone", Code: 1}
+		}
+		o.Observe = func(e Event) {
+			if e.Kind == Ended {
+				told++
+			}
+		}
+		late := New(o)
+		if err := late.look(context.Background()); err != nil || len(late.orphans) != 1 {
+			w.Fatalf("%v, %v", late.orphans, err)
+		}
+		if _, _, err := New(o).Pass(context.Background(), nil); err != nil {
+			w.Fatal(err)
+		}
+		if r := late.orphan(context.Background(), late.orphans[0]); r.codes != nil || r.fatal != nil || asked != 1 || told != 1 {
+			w.Errorf("%v, %v; asked %d times, told %d times", r.codes, r.fatal, asked, told)
+		}
+	})
+}
+
 func TestPassCountsWhatWasMissed(t *testing.T) {
 	in(t, func(w *world) {
 		hourly := []Entry{entry(w, "a", "0 * * * *", nil), entry(w, "b", "*/30 * * * *", func(s *campaign.Schedule) { s.Suspended = true })}

@@ -96,13 +96,10 @@ func (d *Daemon) work(ctx context.Context, e Entry) (r result) {
 		return result{name: e.Name, held: err == nil, fatal: err}
 	}
 	defer leave()
-	var due []campaign.Slot // as it is now that nobody else can be at it
-	for slot, err := range d.Ledger.Slots(ctx, ledger.SlotFilter{Profile: d.Profile, Campaign: e.Name, Open: true}) {
-		if err != nil {
-			r.fatal = err
-			return r
-		}
-		due = append(due, slot)
+	due, err := d.due(ctx, e.Name) // as it is now that nobody else can be at it
+	if err != nil {
+		r.fatal = err
+		return r
 	}
 	for _, slot := range due {
 		if ctx.Err() != nil {
@@ -127,6 +124,17 @@ func (d *Daemon) work(ctx context.Context, e Entry) (r result) {
 		r.ended = append(r.ended, slot.Label)
 	}
 	return r
+}
+
+// due are a campaign's occurrences that wait to be carried out.
+func (d *Daemon) due(ctx context.Context, name string) (due []campaign.Slot, err error) {
+	for slot, err := range d.Ledger.Slots(ctx, ledger.SlotFilter{Profile: d.Profile, Campaign: name, Open: true}) {
+		if err != nil {
+			return nil, err
+		}
+		due = append(due, slot)
+	}
+	return due, nil
 }
 
 // end records that an occurrence is over, also while the daemon drains.
@@ -170,6 +178,10 @@ func (d *Daemon) orphan(ctx context.Context, slot campaign.Slot) (r result) {
 		return result{name: slot.Campaign, held: err == nil, fatal: err}
 	}
 	defer leave()
+	due, err := d.due(ctx, slot.Campaign)
+	if err != nil || !slices.ContainsFunc(due, func(s campaign.Slot) bool { return s.Label == slot.Label }) {
+		return result{name: slot.Campaign, fatal: err} // another process was faster
+	}
 	r.out, r.panic = safely(func() Outcome { return d.Orphan(ctx, slot) })
 	r.codes = []int{r.out.Code}
 	if r.out.Err != nil {

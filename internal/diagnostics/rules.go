@@ -211,7 +211,7 @@ var Rules = []Rule{
 	{"duplicate-recipient", lists, "Several rows are of the same recipient: the first of them is sent, the others are left out.", ""},
 
 	{"no-recipients", audience, "Nobody is left to get it.", ""},
-	{"unknown-recipient", audience, "A trial or a follow-up names somebody who is not in the list.", "only `plan` and `run` take `--to`"},
+	{"unknown-recipient", audience, "A trial or a follow-up names somebody who is not in the list, or a follow-up somebody who stands in several rows.", "only `plan` and `run` take `--to`"},
 	{"max-recipients", audience, "More people would get it than `max_recipients` allows.", ""},
 	{"expected-rows", audience, "The list has another number of rows than `expect` says.", ""},
 	{"must-include", audience, "Somebody who must get it would not.", ""},

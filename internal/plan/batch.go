@@ -203,8 +203,8 @@ func (p *Plan) collect(b *batcher, c *chunk) (bool, error) {
 			continue
 		}
 		s.totals.Recipients++
-		if len(e.cells) > 0 {
-			s.foundOne(e.cells[0])
+		if s.foundOne(e) {
+			e.problems = append(e.problems, p.ambiguous(e))
 		}
 		switch {
 		case len(e.problems) > 0:

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"campaign/internal/campaign"
+	"campaign/internal/recipients"
 )
 
 // Chosen is a set of recipients' ids of any size, in some 18 bytes for each: it keeps
@@ -112,14 +113,25 @@ func (t *Tally) Take(id string) (again bool) {
 // Left is how many were never ticked off.
 func (t *Tally) Left() int { return t.of.n - t.n }
 
-// foundOne notes that somebody whom the plan is for by name is in the list.
-func (s *summary) foundOne(id string) {
+// foundOne notes that somebody whom the plan is for by name is in the list. It reports
+// whether another row may be meant as well.
+func (s *summary) foundOne(e *entry) (ambiguous bool) {
 	switch {
+	case len(e.cells) == 0:
 	case s.chosen != nil:
-		s.chosen.Take(id)
+		return s.chosen.Take(e.cells[0]) && e.left.Reason != recipients.Duplicate
 	case s.trial:
-		s.found[id] = true
+		s.found[e.cells[0]] = true
 	}
+	return false
+}
+
+// ambiguous is the problem of a chosen recipient's second row: the earlier run reached
+// one of them, and an id does not say which.
+func (p *Plan) ambiguous(e *entry) campaign.Diagnostic {
+	return p.inRow(p.table, e, 0, fault{rule: "unknown-recipient",
+		message: fmt.Sprintf("%s is that of an earlier row: the earlier run reached one of them, and a follow-up by id would reach both", p.fieldName(0)),
+		hint:    "make a campaign for the list that `campaign report RUN --format recipients --outcome …` writes"})
 }
 
 // named adds the problems of those who are named and not in the list.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,28 @@ func TestChosenIsSmall(t *testing.T) {
 	}
 	if c.Seal() != n || c.Size() > 24*n {
 		t.Errorf("%d ids take %d bytes", c.Len(), c.Size())
+	}
+}
+
+// Somebody who is chosen stands in one row: a second one may be somebody else, unless the
+// campaign takes it for the same recipient and leaves it out.
+func TestChosenStandsOnce(t *testing.T) {
+	chosen := &Chosen{}
+	chosen.Add("a")
+	chosen.Seal()
+	for list, want := range map[string]int{"userid,orgid\na,1\nb,1\nb,2\n": 0, "userid,orgid\na,1\na,1\n": 0, "userid,orgid\na,1\nb,1\na,2\n": 1} {
+		s := base(list, "x")
+		s.Chosen = chosen
+		p := mustNew(t, s)
+		for _, err := range p.Blocks(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		problems := slices.DeleteFunc(p.Summary().Problems, func(d campaign.Diagnostic) bool { return d.Warning })
+		if len(problems) != want || want > 0 && !strings.Contains(problems[0].Message, "is that of an earlier row") {
+			t.Errorf("%q: %v", list, problems)
+		}
 	}
 }
 

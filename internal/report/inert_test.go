@@ -89,7 +89,8 @@ func hostileRun(text string) *made {
 	m.facts.Version, m.facts.Commit, m.facts.Title, m.facts.Warnings = text, text, text, []string{text}
 	m.block().delivery(1, refused("refused: "+text, 1)).delivery(1, refused(text, 1)).delivery(1, lost("lost: "+text, 1)).skip(text).skip("duplicate: "+text).
 		stage(1).delivery(1, accepted(text, 1)).seal()
-	m.note(text, text, text, 1).note(campaign.NoteStage, text, "1: "+text, 2).note(campaign.NoteResolved, text, text, 3)
+	m.note(text, text, text, 1).note(campaign.NoteStage, text, "1: "+text, 2).note(campaign.NoteResolved, text, text, 3).
+		note(campaign.NoteApproved, text, "2026-11-30T09:00:00Z, plan "+text+", committed by "+text+": "+text, 4)
 	for i := range m.blocks[0].Block.Deliveries {
 		m.blocks[0].Block.Deliveries[i].Recipients[0].Cells[0] = text + text
 	}
