@@ -209,18 +209,18 @@ func (s *sender) noteOnce(ctx context.Context, run campaign.Run, kind, text stri
 
 // followedUp is a run that followed another one up for those with an outcome; empty: there
 // is none.
-func (s *sender) followedUp(ctx context.Context, run campaign.Run, o campaign.Outcome) string {
+func (s *sender) followedUp(ctx context.Context, run campaign.Run, o campaign.Outcome) (string, error) {
 	notes, err := s.ledger.Notes(ctx, run.ID)
 	if err != nil {
-		return "" // it is for a hint
+		return "", stateError(err)
 	}
 	for _, n := range notes {
 		by, which, _ := strings.Cut(n.Text, ": ")
 		if n.Kind == campaign.NoteFollowed && slices.Contains(strings.Split(which, ","), o.String()) {
-			return by
+			return by, nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // relatedRuns are the runs that a run's history names.

@@ -214,8 +214,8 @@ func (s *sender) next(ctx context.Context, run campaign.Run, r resolution) strin
 			return fmt.Sprintf("; it was to be sent until %s, so it has expired and is not sent again: a new --occurrence sends", at(until, j.spec.Zone))
 		}
 	}
-	if by := s.followedUp(ctx, run, campaign.Unknown); by != "" {
-		return fmt.Sprintf("; run %s was a follow-up for those that were unknown: `campaign cancel %s --reason TEXT` keeps them from getting it twice, `campaign resume %s` and `campaign run %s` send it to them again", by, run.ID, run.ID, run.File)
+	if by, err := s.followedUp(ctx, run, campaign.Unknown); err == nil && by != "" {
+		return fmt.Sprintf("; run %s was a follow-up for those that were unknown: `campaign cancel %s --reason TEXT` keeps them from getting it twice, `campaign resume %s` sends it to them again", by, run.ID, run.ID)
 	}
 	return fmt.Sprintf("; `campaign resume %s` sends them again, as does `campaign run %s`", run.ID, run.File)
 }

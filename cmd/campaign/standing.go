@@ -126,7 +126,17 @@ func (s *sender) wantsMore(ctx context.Context, t *todo) (open bool, code int, e
 		fmt.Fprintf(s.stderr, "%s waits for a person: %s\n", t.title(s), t.counts.settled(t.run))
 		return false, exitGuard, nil
 	}
-	return true, exitDone, nil
+	if s.flags.confirmed { // by a person's word for this very run
+		return true, exitDone, nil
+	}
+	by, err := s.followedUp(ctx, t.run, campaign.Unknown)
+	if by != "" {
+		t.guard = fmt.Sprintf("was followed up for those that were unknown: who got the message in run %s would get it twice. `campaign cancel %s --reason TEXT` ends this run, `campaign resume %s` sends it to them all the same",
+			by, t.run.ID, t.run.ID)
+		fmt.Fprintf(s.stderr, "%s %s\n", t.title(s), t.guard)
+		return false, exitGuard, err
+	}
+	return true, exitDone, err
 }
 
 // lookAgain reads anew what has become of a run.
