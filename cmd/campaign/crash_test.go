@@ -46,6 +46,9 @@ func TestCrash(t *testing.T) {
 	if testing.Short() {
 		c.target = min(c.target, 12)
 	}
+	if raceDetector { // each start takes several times longer
+		c.target = min(c.target, 4)
+	}
 	if c.seed == 0 {
 		c.seed = uint64(time.Now().UnixNano())
 	}

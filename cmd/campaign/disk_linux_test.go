@@ -26,6 +26,9 @@ const inNamespaceEnv = "CAMPAIGN_TEST_IN_NAMESPACE"
 // again as a process in a user and mount namespace of its own. Where the system
 // does not allow that, it is skipped.
 func TestFullDisk(t *testing.T) {
+	if raceDetector {
+		t.Skip("each start of the binary takes too long for it")
+	}
 	if os.Getenv(inNamespaceEnv) == "" {
 		t.Parallel()
 		inNamespace(t)

@@ -112,6 +112,9 @@ func TestGitignoreIsNoLink(t *testing.T) {
 // TestGitignoreEnds: whatever somebody writes into .gitignore, what it says of many lists is
 // known after bounded work. Patterns with several ** take no more than others.
 func TestGitignoreEnds(t *testing.T) {
+	if raceDetector {
+		t.Skip("it is about time")
+	}
 	deep := strings.Repeat("a/", 400)
 	for name, pattern := range map[string]string{"**": "/" + strings.Repeat("**/a/", 20) + "b\n", "short": "x\n", "stars": "*a*b*c*\n", "long": strings.Repeat("*a", 1000) + "\n"} {
 		g := gitignore{top: t.TempDir()}

@@ -53,9 +53,19 @@ func TestMain(m *testing.M) {
 //	soon NAME SECONDS           $NAME is an instant in so many seconds, $NAME_LABEL its occurrence
 //	ahead PROJECT PROFILE       what is due until tomorrow was decided: a clock stood wrong
 //	head-of NAME                $NAME is the commit that is checked out here
+//
+// Under the race detector, which makes each start of the binary several times slower,
+// those run in which something happens at the same time.
 func TestScript(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if raceDetector {
+		files, err = atOnce, nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Files:               files,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CAMPAIGN_LOOPBACK_ONLY", "1")
@@ -78,6 +88,13 @@ func TestScript(t *testing.T) {
 			"soon": scriptSoon, "ahead": scriptAhead,
 		},
 	})
+}
+
+// atOnce are the scripts with several processes, signals and much in flight, that do
+// not depend on the time of day.
+var atOnce = []string{
+	"testdata/script/cap-race.txtar", "testdata/script/interrupted.txtar", "testdata/script/notify.txtar", "testdata/script/run-examples.txtar",
+	"testdata/script/several.txtar", "testdata/script/stop.txtar", "testdata/script/token-renewed.txtar", "testdata/script/unknown.txtar",
 }
 
 // upstreams are the sandboxes of a script.
