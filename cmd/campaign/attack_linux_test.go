@@ -207,6 +207,9 @@ func attackCommands() [][]string {
 // TestUntrusted runs what a pipeline runs on merge requests over hostile projects: what
 // may take time or memory in a process of its own, the rest in this one.
 func TestUntrusted(t *testing.T) {
+	if raceDetector {
+		t.Skip("it is about time and memory")
+	}
 	binary, err := exec.LookPath("campaign") // as TestMain put it on PATH
 	if err != nil {
 		t.Fatal(err)
@@ -228,9 +231,6 @@ func TestUntrusted(t *testing.T) {
 	t.Run("attacks", func(t *testing.T) {
 		for _, a := range slices.Concat(heavyAttacks, attacks, attackReferences(), attackSpecials()) {
 			t.Run(a.name, func(t *testing.T) {
-				if a.heavy && raceDetector {
-					t.Skip("it is about time and memory")
-				}
 				t.Parallel()
 				h := newHostile(t, binary, url)
 				a.change(h)
