@@ -229,7 +229,7 @@ func TestUntrusted(t *testing.T) {
 		}
 	}
 	t.Run("attacks", func(t *testing.T) {
-		for _, a := range slices.Concat(heavyAttacks, attacks, attackReferences(), attackSpecials()) {
+		for _, a := range slices.Concat(heavyAttacks(), attacks, attackReferences(), attackSpecials()) {
 			t.Run(a.name, func(t *testing.T) {
 				t.Parallel()
 				h := newHostile(t, binary, url)

@@ -43,114 +43,117 @@ func add(name, lines string) func(*hostileProject) {
 // escapes is what turns a terminal's or a reader's head.
 const escapes = "\x1b[31m\x1b]0;title\a\u202e\u2066\u200f\u0085\u009b2J\u2028"
 
-// heavyAttacks are after time and memory.
-var heavyAttacks = heavy([]attack{
-	// What a file may hold.
-	{name: "aliases that expand", bad: true, change: func(h *hostileProject) {
-		var b strings.Builder
-		b.WriteString("version: 1\nx0: &x0 [a, a, a, a, a, a, a, a, a]\n")
-		for i := range 20 {
-			fmt.Fprintf(&b, "x%d: &x%d [*x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d]\n", i+1, i+1, i, i, i, i, i, i, i, i, i)
-		}
-		h.write("notice.yaml", b.String())
-		h.write("targets.yaml", b.String())
-	}},
-	{name: "an alias in itself", bad: true, change: func(h *hostileProject) { h.write("notice.yaml", "version: 1\nname: &a [*a, {b: *a}]\n") }},
-	{name: "deep lists", bad: true, change: func(h *hostileProject) { h.write("notice.yaml", strings.Repeat("[", 500_000)) }},
-	{name: "deep mappings", bad: true, change: func(h *hostileProject) { h.write("targets.yaml", strings.Repeat("{a: ", 200_000)) }},
-	{name: "deep blocks", bad: true, change: func(h *hostileProject) {
-		var b strings.Builder
-		for i := range 1200 {
-			b.WriteString(strings.Repeat(" ", i) + "a:\n")
-		}
-		h.write("notice.yaml", b.String())
-	}},
-	{name: "a huge key", bad: true, change: add("notice.yaml", strings.Repeat("k", 900_000)+": x\n")},
-	{name: "many keys", bad: true, change: func(h *hostileProject) {
-		h.write("notice.yaml", attackNotice+many(60_000, "k%d: 1\n"))
-	}},
-	{name: "many near keys in one mapping", bad: true, change: func(h *hostileProject) {
-		h.write("notice.yaml", attackNotice+"schedule: {"+strings.TrimSuffix(many(60_000, "cron%d: 1, "), ", ")+"}\n")
-	}},
-	{name: "much on one line", bad: true, change: func(h *hostileProject) {
-		h.fill("notice.yaml", "name: ", "x", much(), "\n")
-		h.fill("content/body.html", "", "y", much(), "")
-	}},
-	{name: "much of targets", bad: true, change: func(h *hostileProject) { h.fill("targets.yaml", "", "# x\n", much(), "") }},
-	{name: "much of zeros", bad: true, change: func(h *hostileProject) {
-		for _, file := range []string{"notice.yaml", "content/body.html", "recipients/people.csv", "groups.media.lock.yaml"} {
-			if err := os.Truncate(filepath.Join(h.dir, file), int64(much())); err != nil {
-				h.t.Fatal(err)
+// heavyAttacks are after time and memory. They are made when they are needed: this binary
+// is the program too, in tests that look at its memory.
+func heavyAttacks() []attack {
+	return heavy([]attack{
+		// What a file may hold.
+		{name: "aliases that expand", bad: true, change: func(h *hostileProject) {
+			var b strings.Builder
+			b.WriteString("version: 1\nx0: &x0 [a, a, a, a, a, a, a, a, a]\n")
+			for i := range 20 {
+				fmt.Fprintf(&b, "x%d: &x%d [*x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d, *x%d]\n", i+1, i+1, i, i, i, i, i, i, i, i, i)
 			}
-		}
-	}},
-	{name: "thousands of campaigns", change: func(h *hostileProject) {
-		for i := range 2000 {
-			h.write(fmt.Sprintf("more/%d.yaml", i), strings.ReplaceAll(attackPush, "name: push", fmt.Sprintf("name: push-%d", i)))
-		}
-	}},
-	{name: "folders in folders", change: func(h *hostileProject) {
-		h.write(strings.Repeat("d/", 1000)+"push.yaml", strings.ReplaceAll(attackPush, "name: push", "name: deep"))
-	}},
-	{name: "folders that are links to themselves", change: func(h *hostileProject) { h.link("loop", "."); h.link("up", "..") }},
+			h.write("notice.yaml", b.String())
+			h.write("targets.yaml", b.String())
+		}},
+		{name: "an alias in itself", bad: true, change: func(h *hostileProject) { h.write("notice.yaml", "version: 1\nname: &a [*a, {b: *a}]\n") }},
+		{name: "deep lists", bad: true, change: func(h *hostileProject) { h.write("notice.yaml", strings.Repeat("[", 500_000)) }},
+		{name: "deep mappings", bad: true, change: func(h *hostileProject) { h.write("targets.yaml", strings.Repeat("{a: ", 200_000)) }},
+		{name: "deep blocks", bad: true, change: func(h *hostileProject) {
+			var b strings.Builder
+			for i := range 1200 {
+				b.WriteString(strings.Repeat(" ", i) + "a:\n")
+			}
+			h.write("notice.yaml", b.String())
+		}},
+		{name: "a huge key", bad: true, change: add("notice.yaml", strings.Repeat("k", 900_000)+": x\n")},
+		{name: "many keys", bad: true, change: func(h *hostileProject) {
+			h.write("notice.yaml", attackNotice+many(60_000, "k%d: 1\n"))
+		}},
+		{name: "many near keys in one mapping", bad: true, change: func(h *hostileProject) {
+			h.write("notice.yaml", attackNotice+"schedule: {"+strings.TrimSuffix(many(60_000, "cron%d: 1, "), ", ")+"}\n")
+		}},
+		{name: "much on one line", bad: true, change: func(h *hostileProject) {
+			h.fill("notice.yaml", "name: ", "x", much(), "\n")
+			h.fill("content/body.html", "", "y", much(), "")
+		}},
+		{name: "much of targets", bad: true, change: func(h *hostileProject) { h.fill("targets.yaml", "", "# x\n", much(), "") }},
+		{name: "much of zeros", bad: true, change: func(h *hostileProject) {
+			for _, file := range []string{"notice.yaml", "content/body.html", "recipients/people.csv", "groups.media.lock.yaml"} {
+				if err := os.Truncate(filepath.Join(h.dir, file), int64(much())); err != nil {
+					h.t.Fatal(err)
+				}
+			}
+		}},
+		{name: "thousands of campaigns", change: func(h *hostileProject) {
+			for i := range 2000 {
+				h.write(fmt.Sprintf("more/%d.yaml", i), strings.ReplaceAll(attackPush, "name: push", fmt.Sprintf("name: push-%d", i)))
+			}
+		}},
+		{name: "folders in folders", change: func(h *hostileProject) {
+			h.write(strings.Repeat("d/", 1000)+"push.yaml", strings.ReplaceAll(attackPush, "name: push", "name: deep"))
+		}},
+		{name: "folders that are links to themselves", change: func(h *hostileProject) { h.link("loop", "."); h.link("up", "..") }},
 
-	// What lists may hold.
-	{name: "a quoted cell without an end", bad: true, change: func(h *hostileProject) {
-		h.fill("recipients/people.csv", "userid,orgid,name\nu-1,o-1,\"", "x\n", much(), "")
-	}},
-	{name: "an endless header", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "x,", much(), "\n") }},
-	{name: "empty lines", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "\n", much(), "") }},
-	{name: "every row wrong", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "userid,orgid,name\n", ",,\n", 8<<20, "") }},
-	{name: "every row wrong in its own way", bad: true, change: func(h *hostileProject) {
-		h.write("recipients/people.csv", "userid,orgid,name\n"+many(200_000, "u-%d,,\n"))
-	}},
-	{name: "an exclusion many times", bad: true, change: func(h *hostileProject) {
-		h.write("recipients/out.csv", "userid\n"+many(50_000, "u-%d\n"))
-		h.edit("notice.yaml", "[{file: recipients/out.csv}]", "["+strings.TrimSuffix(strings.Repeat("{file: recipients/out.csv}, ", 15_000), ", ")+"]")
-	}},
-	{name: "nested ndjson", bad: true, change: people("ndjson", `{"userid":`+strings.Repeat("[", 1<<20)+"\n")},
-	{name: "nested json", bad: true, change: people("json", `[{"userid":`+strings.Repeat(`{"a":`, 1<<20))},
-	{name: "nested yaml", bad: true, change: people("yaml", "- userid: "+strings.Repeat("[", 1<<20)+"\n")},
-	{name: "a record with a million keys", bad: true, change: people("ndjson", "{"+many(1_000_000, `"k%d":1,`)+`"userid":"u-1"}`+"\n")},
-	{name: "a packed list", bad: true, change: func(h *hostileProject) { packed(h, "recipients/people.csv.gz") }},
-	{name: "a workbook of zeros", bad: true, change: workbook(map[string]string{"xl/sharedStrings.xml": "0"})},
-	{name: "a workbook of blanks", bad: true, change: workbook(map[string]string{"xl/worksheets/sheet1.xml": " "})},
-	{name: "a workbook of rows", bad: true, change: workbook(map[string]string{"xl/worksheets/sheet1.xml": `<row r="1"><c r="A1" t="inlineStr"><is><t>x</t></is></c></row>`})},
-	{name: "a workbook that is none", bad: true, change: people("xlsx", "PK\x03\x04"+strings.Repeat("\x00", 1<<20))},
+		// What lists may hold.
+		{name: "a quoted cell without an end", bad: true, change: func(h *hostileProject) {
+			h.fill("recipients/people.csv", "userid,orgid,name\nu-1,o-1,\"", "x\n", much(), "")
+		}},
+		{name: "an endless header", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "x,", much(), "\n") }},
+		{name: "empty lines", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "", "\n", much(), "") }},
+		{name: "every row wrong", bad: true, change: func(h *hostileProject) { h.fill("recipients/people.csv", "userid,orgid,name\n", ",,\n", 8<<20, "") }},
+		{name: "every row wrong in its own way", bad: true, change: func(h *hostileProject) {
+			h.write("recipients/people.csv", "userid,orgid,name\n"+many(200_000, "u-%d,,\n"))
+		}},
+		{name: "an exclusion many times", bad: true, change: func(h *hostileProject) {
+			h.write("recipients/out.csv", "userid\n"+many(50_000, "u-%d\n"))
+			h.edit("notice.yaml", "[{file: recipients/out.csv}]", "["+strings.TrimSuffix(strings.Repeat("{file: recipients/out.csv}, ", 15_000), ", ")+"]")
+		}},
+		{name: "nested ndjson", bad: true, change: people("ndjson", `{"userid":`+strings.Repeat("[", 1<<20)+"\n")},
+		{name: "nested json", bad: true, change: people("json", `[{"userid":`+strings.Repeat(`{"a":`, 1<<20))},
+		{name: "nested yaml", bad: true, change: people("yaml", "- userid: "+strings.Repeat("[", 1<<20)+"\n")},
+		{name: "a record with a million keys", bad: true, change: people("ndjson", "{"+many(1_000_000, `"k%d":1,`)+`"userid":"u-1"}`+"\n")},
+		{name: "a packed list", bad: true, change: func(h *hostileProject) { packed(h, "recipients/people.csv.gz") }},
+		{name: "a workbook of zeros", bad: true, change: workbook(map[string]string{"xl/sharedStrings.xml": "0"})},
+		{name: "a workbook of blanks", bad: true, change: workbook(map[string]string{"xl/worksheets/sheet1.xml": " "})},
+		{name: "a workbook of rows", bad: true, change: workbook(map[string]string{"xl/worksheets/sheet1.xml": `<row r="1"><c r="A1" t="inlineStr"><is><t>x</t></is></c></row>`})},
+		{name: "a workbook that is none", bad: true, change: people("xlsx", "PK\x03\x04"+strings.Repeat("\x00", 1<<20))},
 
-	// What is computed.
-	{name: "a pattern that goes back", bad: true, change: func(h *hostileProject) {
-		h.edit("push.yaml", "居民", "'"+strings.Repeat("*a", 5000)+"*b'")
-		h.edit("groups.media.lock.yaml", "居民", strings.Repeat("a", 100_000))
-	}},
-	{name: "a pattern of classes", bad: true, change: func(h *hostileProject) { h.edit("push.yaml", "居民", "'"+strings.Repeat("[!-~]", 100_000)+"'") }},
-	{name: "a wide format", bad: true, change: inTitle(`'{{ printf "%0999999999d" 1 }}'`)},
-	{name: "fixed digits", bad: true, change: inTitle(`'{{ fixed 999999999 1.5 }}'`)},
-	{name: "a long truncation", change: inTitle(`'{{ truncate 999999999999 .name }}'`)},
-	{name: "nested conditions", bad: true, change: inBody(strings.Repeat("{{ if .name }}", 200_000) + "x" + strings.Repeat("{{ end }}", 200_000))},
-	{name: "else if without end", bad: true, change: inBody("{{ if .name }}a" + strings.Repeat("{{ else if .name }}b", 150_000) + "{{ end }}")},
-	{name: "nested parentheses", bad: true, change: inBody("{{ " + strings.Repeat("(", 1_000_000) + ".name" + strings.Repeat(")", 1_000_000) + " }}")},
-	{name: "a long pipeline", bad: true, change: inBody("{{ .name" + strings.Repeat(" | upper", 400_000) + " }}")},
-	{name: "a definition in itself", bad: true, change: inBody(`{{ define "a" }}{{ template "a" }}{{ end }}{{ template "a" }}`)},
-	{name: "a text that grows", bad: true, change: func(h *hostileProject) {
-		h.write("content/body.html", strings.Repeat("{{ .long }}", 300_000))
-		add("notice.yaml", "vars: {long: "+strings.Repeat("x", 500_000)+"}\n")(h)
-	}},
-	{name: "a layout that grows", bad: true, change: inBody("{{ date \"" + strings.Repeat("Monday", 600_000) + "\" .occurrence }}")},
-	{name: "variables that are not there", bad: true, change: inBody(strings.Repeat("{{ .nobody }}", 300_000))},
-	{name: "a schedule that never comes", bad: true, change: add("notice.yaml", "schedule: {cron: '0 0 30 2 *'}\n")},
-	{name: "a schedule that hardly comes", change: add("notice.yaml", "schedule: {cron: '0 0 29 2 1', starts: 1970-01-01, ends: 9999-12-31, calendar: {file: calendars/cn.yaml, on: holidays}}\n")},
-	{name: "a schedule of every second", bad: true, change: add("notice.yaml", "schedule: {cron: '@every 1s'}\n")},
-	{name: "a schedule far away", change: add("notice.yaml", "schedule: {cron: '* * * * *', starts: 9000-01-01, ends: 9999-12-31, timezone: America/Sao_Paulo}\n")},
-	{name: "a schedule with lists", change: add("notice.yaml", "schedule: {cron: '"+strings.Repeat("1,", 300_000)+"1 * * * *'}\n")},
-	{name: "a hundred schedules", change: add("notice.yaml", "schedule: {cron: ["+strings.TrimSuffix(strings.Repeat("'*/7 3-5,7-9 1-31 */2 1-5', ", 100), ", ")+"]}\n")},
-	{name: "many times", bad: true, change: add("notice.yaml", "schedule: {at: ["+strings.TrimSuffix(many(30_000, "2027-01-01T09:00:00.%09d+08:00, "), ", ")+"]}\n")},
-	{name: "a calendar of all years", bad: true, change: func(h *hostileProject) {
-		h.write("calendars/cn.yaml", "version: 1\nname: c\nyears:\n"+many(30_000, "  - {year: %d, source: s, holidays: {x: 2026-01-01/2026-01-31}}\n"))
-	}},
-	{name: "many stages", bad: true, change: add("notice.yaml", "  stages: ["+strings.TrimSuffix(many(30_000, "{upto: 1%05d, then: 1h}, "), ", ")+"]\n")},
-	{name: "a zone that is a path", bad: true, change: add("notice.yaml", "schedule: {cron: '0 9 * * *', timezone: ../../../../../../etc/passwd}\n")},
-})
+		// What is computed.
+		{name: "a pattern that goes back", bad: true, change: func(h *hostileProject) {
+			h.edit("push.yaml", "居民", "'"+strings.Repeat("*a", 5000)+"*b'")
+			h.edit("groups.media.lock.yaml", "居民", strings.Repeat("a", 100_000))
+		}},
+		{name: "a pattern of classes", bad: true, change: func(h *hostileProject) { h.edit("push.yaml", "居民", "'"+strings.Repeat("[!-~]", 100_000)+"'") }},
+		{name: "a wide format", bad: true, change: inTitle(`'{{ printf "%0999999999d" 1 }}'`)},
+		{name: "fixed digits", bad: true, change: inTitle(`'{{ fixed 999999999 1.5 }}'`)},
+		{name: "a long truncation", change: inTitle(`'{{ truncate 999999999999 .name }}'`)},
+		{name: "nested conditions", bad: true, change: inBody(strings.Repeat("{{ if .name }}", 200_000) + "x" + strings.Repeat("{{ end }}", 200_000))},
+		{name: "else if without end", bad: true, change: inBody("{{ if .name }}a" + strings.Repeat("{{ else if .name }}b", 150_000) + "{{ end }}")},
+		{name: "nested parentheses", bad: true, change: inBody("{{ " + strings.Repeat("(", 1_000_000) + ".name" + strings.Repeat(")", 1_000_000) + " }}")},
+		{name: "a long pipeline", bad: true, change: inBody("{{ .name" + strings.Repeat(" | upper", 400_000) + " }}")},
+		{name: "a definition in itself", bad: true, change: inBody(`{{ define "a" }}{{ template "a" }}{{ end }}{{ template "a" }}`)},
+		{name: "a text that grows", bad: true, change: func(h *hostileProject) {
+			h.write("content/body.html", strings.Repeat("{{ .long }}", 300_000))
+			add("notice.yaml", "vars: {long: "+strings.Repeat("x", 500_000)+"}\n")(h)
+		}},
+		{name: "a layout that grows", bad: true, change: inBody("{{ date \"" + strings.Repeat("Monday", 600_000) + "\" .occurrence }}")},
+		{name: "variables that are not there", bad: true, change: inBody(strings.Repeat("{{ .nobody }}", 300_000))},
+		{name: "a schedule that never comes", bad: true, change: add("notice.yaml", "schedule: {cron: '0 0 30 2 *'}\n")},
+		{name: "a schedule that hardly comes", change: add("notice.yaml", "schedule: {cron: '0 0 29 2 1', starts: 1970-01-01, ends: 9999-12-31, calendar: {file: calendars/cn.yaml, on: holidays}}\n")},
+		{name: "a schedule of every second", bad: true, change: add("notice.yaml", "schedule: {cron: '@every 1s'}\n")},
+		{name: "a schedule far away", change: add("notice.yaml", "schedule: {cron: '* * * * *', starts: 9000-01-01, ends: 9999-12-31, timezone: America/Sao_Paulo}\n")},
+		{name: "a schedule with lists", change: add("notice.yaml", "schedule: {cron: '"+strings.Repeat("1,", 300_000)+"1 * * * *'}\n")},
+		{name: "a hundred schedules", change: add("notice.yaml", "schedule: {cron: ["+strings.TrimSuffix(strings.Repeat("'*/7 3-5,7-9 1-31 */2 1-5', ", 100), ", ")+"]}\n")},
+		{name: "many times", bad: true, change: add("notice.yaml", "schedule: {at: ["+strings.TrimSuffix(many(30_000, "2027-01-01T09:00:00.%09d+08:00, "), ", ")+"]}\n")},
+		{name: "a calendar of all years", bad: true, change: func(h *hostileProject) {
+			h.write("calendars/cn.yaml", "version: 1\nname: c\nyears:\n"+many(30_000, "  - {year: %d, source: s, holidays: {x: 2026-01-01/2026-01-31}}\n"))
+		}},
+		{name: "many stages", bad: true, change: add("notice.yaml", "  stages: ["+strings.TrimSuffix(many(30_000, "{upto: 1%05d, then: 1h}, "), ", ")+"]\n")},
+		{name: "a zone that is a path", bad: true, change: add("notice.yaml", "schedule: {cron: '0 9 * * *', timezone: ../../../../../../etc/passwd}\n")},
+	})
+}
 
 // heavy marks attacks as such.
 func heavy(all []attack) []attack {
