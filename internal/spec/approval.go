@@ -38,17 +38,7 @@ func ApprovalsFiles(fsys fs.FS) []string {
 // LoadApprovals reads what was approved of the campaign that the file's name says.
 // With errors the approvals are nil.
 func LoadApprovals(fsys fs.FS, file string) ([]campaign.Approval, *Document, []campaign.Diagnostic) {
-	doc, root, diags, _ := load(fsys, file, maxFile, approvalSchema(), nil)
-	if root == nil {
-		return nil, doc, campaign.SortDiagnostics(diags)
-	}
-	l := &loader{fsys: fsys, doc: doc}
-	all := l.approvals(val{v: root})
-	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
-	if campaign.HasErrors(diags) {
-		return nil, doc, diags
-	}
-	return all, doc, diags
+	return loadAs(fsys, file, maxFile, approvalSchema(), nil, (*loader).approvals)
 }
 
 func (l *loader) approvals(root val) []campaign.Approval {

@@ -20,16 +20,7 @@ const firstYear, lastYear = 1970, 2200
 
 // LoadCalendar reads a calendar. With errors it is nil.
 func LoadCalendar(fsys fs.FS, file string) (*campaign.Calendar, []campaign.Diagnostic) {
-	doc, root, diags, _ := load(fsys, file, maxFile, calendarSchema(), freeCalendar)
-	if root == nil {
-		return nil, campaign.SortDiagnostics(diags)
-	}
-	l := &loader{fsys: fsys, doc: doc}
-	c := l.calendar(val{v: root})
-	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
-	if campaign.HasErrors(diags) {
-		return nil, diags
-	}
+	c, _, diags := loadAs(fsys, file, maxFile, calendarSchema(), freeCalendar, (*loader).calendar)
 	return c, diags
 }
 

@@ -18,17 +18,7 @@ func GroupsFile(target string) string { return "groups." + target + ".lock.yaml"
 
 // LoadGroups reads a lock file of user groups. With errors the groups are nil.
 func LoadGroups(fsys fs.FS, file string) ([]campaign.Group, *Document, []campaign.Diagnostic) {
-	doc, root, diags, _ := load(fsys, file, maxLock, groupsSchema(), nil)
-	if root == nil {
-		return nil, doc, campaign.SortDiagnostics(diags)
-	}
-	l := &loader{fsys: fsys, doc: doc}
-	groups := l.lockedGroups(val{v: root})
-	diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...))
-	if campaign.HasErrors(diags) {
-		return nil, doc, diags
-	}
-	return groups, doc, diags
+	return loadAs(fsys, file, maxLock, groupsSchema(), nil, (*loader).lockedGroups)
 }
 
 func (l *loader) lockedGroups(root val) []campaign.Group {

@@ -77,6 +77,21 @@ func load(fsys fs.FS, file string, limit int64, schema *checker, free [][]string
 	return doc, root, diags, ok
 }
 
+// loadAs is load for files that are of use only without an error: read makes of the
+// value what it says, which is given then, and its zero value otherwise.
+func loadAs[T any](fsys fs.FS, file string, limit int64, schema *checker, free [][]string, read func(*loader, val) T) (of T, doc *Document, diags []campaign.Diagnostic) {
+	doc, root, diags, _ := load(fsys, file, limit, schema, free)
+	if root == nil {
+		return of, doc, campaign.SortDiagnostics(diags)
+	}
+	l := &loader{fsys: fsys, doc: doc}
+	found := read(l, val{v: root})
+	if diags = campaign.SortDiagnostics(append(diags, doc.Diagnostics(l.problems)...)); !campaign.HasErrors(diags) {
+		of = found
+	}
+	return of, doc, diags
+}
+
 // bearable reports whether others can still make sense of a file with this problem of
 // the schema, and find what else is wrong in it: a value that says something of the
 // message, has its type, and is only not one of those that are allowed; or a key that
