@@ -10,7 +10,6 @@ import (
 
 	"campaign/internal/campaign"
 	"campaign/internal/ledger"
-	"campaign/internal/ledger/ledgertest"
 )
 
 func TestEveryOccurrenceRunsOnce(t *testing.T) {
@@ -44,14 +43,9 @@ func TestRestart(t *testing.T) {
 // goes on with it, and nothing overtakes it.
 func TestRestartInTheMiddle(t *testing.T) {
 	in(t, func(w *world) {
-		w.takes = 10 * time.Minute
-		p := w.start(entry(w, "a", "0 * * * *", nil))
-		w.sleep(time.Hour + 5*time.Minute)
-		p.ledger.Kill()
-		p.stop()
-		<-p.err
+		w.diesInTheMiddle()
 		w.equal(w.slots(), []string{"01:00 due"})
-		p = w.start(entry(w, "a", "0 * * * *", nil))
+		p := w.start(entry(w, "a", "0 * * * *", nil))
 		w.sleep(time.Minute)
 		w.equal(w.did(), []string{"01:00 a v1", "01:00 a v1"})
 		w.sleep(time.Hour)
@@ -348,99 +342,6 @@ func TestComesBackWhenItMay(t *testing.T) {
 		w.sleep(time.Minute + time.Millisecond)
 		w.equal(w.slots(), []string{"01:00 ran"})
 		w.end(p)
-	})
-}
-
-// What fails for all stops all.
-func TestAStateThatFailsStopsAll(t *testing.T) {
-	in(t, func(w *world) {
-		full := errors.New("the disk is full")
-		w.answer = func(e Entry, _ campaign.Slot, _ int) Outcome {
-			return Outcome{Over: e.Name == "b", Code: 7, Err: full, Fatal: true}
-		}
-		for _, name := range []string{"a", "b"} {
-			d := New(w.options(w.root))
-			entries := make(chan []Entry, 1)
-			entries <- []Entry{entry(w, name, "0 * * * *", nil)}
-			if err := d.Run(context.Background(), entries); !errors.Is(err, full) {
-				w.Errorf("%s: error %v", name, err)
-			}
-		}
-		w.equal(w.slots(), []string{"01:00 due", "02:00 ran"})
-	})
-}
-
-// When the ledger fails nothing is run any more.
-func TestTheLedgerFails(t *testing.T) {
-	in(t, func(w *world) {
-		broken := errors.New("the disk is full")
-		faulty := &ledgertest.Faulty{Ledger: w.root, Before: func(v ledgertest.Verb) error {
-			if v == ledgertest.Decide && w.now().Hour() >= 2 {
-				return broken
-			}
-			return nil
-		}}
-		d := New(w.options(faulty))
-		entries := make(chan []Entry, 1)
-		entries <- []Entry{entry(w, "a", "0 * * * *", nil)}
-		if err := d.Run(context.Background(), entries); !errors.Is(err, broken) {
-			w.Errorf("error %v", err)
-		}
-		w.equal(w.did(), []string{"01:00 a v1"})
-	})
-}
-
-// An occurrence whose campaign is gone is looked at all the same.
-func TestOrphans(t *testing.T) {
-	in(t, func(w *world) {
-		w.takes = 10 * time.Minute
-		p := w.start(entry(w, "a", "0 * * * *", nil))
-		w.sleep(time.Hour + 5*time.Minute)
-		p.ledger.Kill()
-		p.stop()
-		<-p.err
-		o := w.options(w.root)
-		o.Orphan = func(_ context.Context, slot campaign.Slot) Outcome {
-			return Outcome{Over: true, Skip: campaign.SkipMissed + ": its file is gone", Code: 1}
-		}
-		codes, _, err := New(o).Pass(context.Background(), nil)
-		if err != nil || !slices.Equal(codes, []int{1}) {
-			w.Errorf("%v, %v", codes, err)
-		}
-		w.equal(w.slots(), []string{"01:00 missed"})
-	})
-}
-
-// What another process has ended since it was read is not ended, nor told, once more.
-func TestOrphanIsEndedOnce(t *testing.T) {
-	in(t, func(w *world) {
-		w.takes = 10 * time.Minute
-		p := w.start(entry(w, "a", "0 * * * *", nil))
-		w.sleep(time.Hour + 5*time.Minute)
-		p.ledger.Kill()
-		p.stop()
-		<-p.err
-		asked, told := 0, 0
-		o := w.options(w.root)
-		o.Orphan = func(context.Context, campaign.Slot) Outcome {
-			asked++
-			return Outcome{Over: true, Skip: campaign.SkipMissed + ": its file is gone", Code: 1}
-		}
-		o.Observe = func(e Event) {
-			if e.Kind == Ended {
-				told++
-			}
-		}
-		late := New(o)
-		if err := late.look(context.Background()); err != nil || len(late.orphans) != 1 {
-			w.Fatalf("%v, %v", late.orphans, err)
-		}
-		if _, _, err := New(o).Pass(context.Background(), nil); err != nil {
-			w.Fatal(err)
-		}
-		if r := late.orphan(context.Background(), late.orphans[0]); r.codes != nil || r.fatal != nil || asked != 1 || told != 1 {
-			w.Errorf("%v, %v; asked %d times, told %d times", r.codes, r.fatal, asked, told)
-		}
 	})
 }
 

@@ -157,3 +157,14 @@ func (w *world) did() (begun []string) {
 	w.do(func() { begun = slices.Clone(w.begun) })
 	return begun
 }
+
+// diesInTheMiddle runs the hourly campaign a by a process that dies five minutes into
+// its first occurrence, of ten.
+func (w *world) diesInTheMiddle() {
+	w.takes = 10 * time.Minute
+	p := w.start(entry(w, "a", "0 * * * *", nil))
+	w.sleep(time.Hour + 5*time.Minute)
+	p.ledger.Kill()
+	p.stop()
+	<-p.err
+}
