@@ -43,7 +43,7 @@ func (p *htmlPage) bar() *bar {
 		if b.Label != "" {
 			b.Label += p.w.comma
 		}
-		b.Label += fmt.Sprintf(p.w.counted, number(n), p.w.outcome[o])
+		b.Label += fmt.Sprintf(p.w.counted, campaign.Grouped(n), p.w.outcome[o])
 	}
 	return b
 }

@@ -232,14 +232,14 @@ func (p *htmlPage) about() []fact {
 	if !r.Times.First.IsZero() {
 		say(p.t.Answered, clock(r.Times.First)+" – "+clock(r.Times.Last))
 		if r.Times.Rate > 0 {
-			say(p.t.Pace, fmt.Sprintf(p.t.PaceHow, number(r.Attempts), seconds(r.Times.Active), decimals(r.Times.Rate)))
+			say(p.t.Pace, fmt.Sprintf(p.t.PaceHow, campaign.Grouped(r.Attempts), seconds(r.Times.Active), decimals(r.Times.Rate)))
 		}
 	}
 	if !r.Times.Next.IsZero() {
 		say(p.t.Next, clock(r.Times.Next))
 	}
 	if r.Splits.Requests > 0 {
-		say(p.t.Halved, fmt.Sprintf(p.t.HalvedHow, number(r.Splits.Requests), number(r.Splits.Leaves)))
+		say(p.t.Halved, fmt.Sprintf(p.t.HalvedHow, campaign.Grouped(r.Splits.Requests), campaign.Grouped(r.Splits.Leaves)))
 	}
 	for _, related := range r.Related {
 		all = append(all, p.related(related))

@@ -18,7 +18,7 @@ func columns(names ...string) []column {
 	return out
 }
 
-func num(n int64) cell { return cell{Text: number(n), Class: "number"} }
+func num(n int64) cell { return cell{Text: campaign.Grouped(n), Class: "number"} }
 
 // moment is a cell with a time, which is not broken into lines on a screen.
 func moment(text string) cell { return cell{Text: text, Class: "time"} }
@@ -55,7 +55,7 @@ func (p *htmlPage) lookFor() *lookFor {
 }
 
 func (p *htmlPage) counted(n int64, forms [2]string) string {
-	return fmt.Sprintf(p.w.counted, number(n), form(forms, n))
+	return fmt.Sprintf(p.w.counted, campaign.Grouped(n), form(forms, n))
 }
 
 func (p *htmlPage) listing(name string, l Listing) htmlTable {
@@ -73,14 +73,14 @@ func (p *htmlPage) who(d Listed) string {
 	if d.Recipients < 2 {
 		return inert(d.who)
 	}
-	return inert(d.who) + " " + fmt.Sprintf(p.t.AndMore, number(int64(d.Recipients-1)))
+	return inert(d.who) + " " + fmt.Sprintf(p.t.AndMore, campaign.Grouped(int64(d.Recipients-1)))
 }
 
 func (p *htmlPage) listingMore(l Listing) string {
 	if int64(len(l.Listed)) == l.Requests {
 		return ""
 	}
-	return fmt.Sprintf(p.t.FailedHow, number(int64(len(l.Listed))), number(l.Requests))
+	return fmt.Sprintf(p.t.FailedHow, campaign.Grouped(int64(len(l.Listed))), campaign.Grouped(l.Requests))
 }
 
 func (p *htmlPage) status(status int) cell {
@@ -125,7 +125,7 @@ func (p *htmlPage) attentionMore() []string {
 	for _, o := range append(attentive, campaign.Pending) {
 		n, listed := p.r.Recipients.Of(o), int64(len(p.listed.listed[o]))
 		if n > listed {
-			more = append(more, fmt.Sprintf(p.t.MoreOf, number(n), p.w.outcome[o], number(listed), number(n-listed)))
+			more = append(more, fmt.Sprintf(p.t.MoreOf, campaign.Grouped(n), p.w.outcome[o], campaign.Grouped(listed), campaign.Grouped(n-listed)))
 		}
 	}
 	return more
@@ -168,12 +168,12 @@ func (p *htmlPage) reasons() htmlTable {
 		for _, text := range reason.Texts {
 			s := inert(text.Text)
 			if len(reason.Texts) > 1 || reason.More != nil {
-				s += " ×" + number(text.Recipients)
+				s += " ×" + campaign.Grouped(text.Recipients)
 			}
 			texts = append(texts, s)
 		}
 		if reason.More != nil {
-			texts = append(texts, p.t.Others+" ×"+number(reason.More.Recipients))
+			texts = append(texts, p.t.Others+" ×"+campaign.Grouped(reason.More.Recipients))
 		}
 		name := inert(p.w.code(reason.Code))
 		if reason.Gathered {
@@ -192,7 +192,7 @@ func (p *htmlPage) retries() string {
 	if r.Requests == 0 {
 		return p.t.NoRetries
 	}
-	return fmt.Sprintf(p.t.RetriesHow, number(r.Attempts), number(r.Requests), strconv.Itoa(r.Most))
+	return fmt.Sprintf(p.t.RetriesHow, campaign.Grouped(r.Attempts), campaign.Grouped(r.Requests), strconv.Itoa(r.Most))
 }
 
 func (p *htmlPage) slowest() htmlTable {
@@ -216,7 +216,7 @@ func (p *htmlPage) history() htmlTable {
 	}
 	for i, n := range h.Notes {
 		if h.Omitted != nil && i == h.Omitted.After {
-			t.Rows = append(t.Rows, []cell{{Text: "…"}, {Text: fmt.Sprintf(p.t.Omitted, number(h.Omitted.Count))}, {}, {}})
+			t.Rows = append(t.Rows, []cell{{Text: "…"}, {Text: fmt.Sprintf(p.t.Omitted, campaign.Grouped(h.Omitted.Count))}, {}, {}})
 		}
 		kind, known := p.w.notes[n.Kind]
 		if !known {

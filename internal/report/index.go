@@ -154,11 +154,11 @@ func indexPage(root string, files map[string]time.Time, language string, now tim
 	all, unread := readIndexed(root, files)
 	v := indexView{T: &w.page, Lang: w.lang, Head: pageHead, Made: w.page.Made + w.colon + clock(now)}
 	if len(all) > maxIndexed {
-		v.Omitted = fmt.Sprintf(w.page.OlderRuns, number(int64(len(all)-maxIndexed)))
+		v.Omitted = fmt.Sprintf(w.page.OlderRuns, campaign.Grouped(int64(len(all)-maxIndexed)))
 		all = all[:maxIndexed]
 	}
 	if unread > 0 {
-		v.Unread = fmt.Sprintf(w.page.UnreadReports, number(int64(unread)))
+		v.Unread = fmt.Sprintf(w.page.UnreadReports, campaign.Grouped(int64(unread)))
 	}
 	v.Campaigns = indexCampaigns(w, all)
 	var b bytes.Buffer
@@ -231,7 +231,7 @@ const maxIndexBars = 40
 func indexBars(w *words, newest []indexed) *bar {
 	runs := slices.Clone(newest[:min(len(newest), maxIndexBars)])
 	slices.Reverse(runs)
-	b := &bar{Label: fmt.Sprintf(w.page.LastRuns, number(int64(len(runs))))}
+	b := &bar{Label: fmt.Sprintf(w.page.LastRuns, campaign.Grouped(int64(len(runs))))}
 	width := chartWidth / max(float64(len(runs)), 12)
 	for i, r := range runs {
 		y := 30.0

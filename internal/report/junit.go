@@ -61,7 +61,7 @@ func (j junitWriter) end(r Report) error {
 	for _, o := range campaign.Outcomes {
 		c := junitCase{Name: o.String(), Class: name}
 		if n := r.Recipients.Of(o); n > 0 {
-			text := &junitText{Message: number(n) + " " + english.noun(r, n) + " " + o.String(), Text: said(r, o)}
+			text := &junitText{Message: campaign.Grouped(n) + " " + english.noun(r, n) + " " + o.String(), Text: said(r, o)}
 			switch o {
 			case campaign.Accepted:
 			case campaign.Skipped:
@@ -111,9 +111,9 @@ func said(r Report, o campaign.Outcome) string {
 		if reason.Outcome != o {
 			continue
 		}
-		fmt.Fprintf(&b, "%s %s", number(reason.Recipients), plain(reason.Code))
+		fmt.Fprintf(&b, "%s %s", campaign.Grouped(reason.Recipients), plain(reason.Code))
 		for _, t := range reason.Texts {
-			fmt.Fprintf(&b, "; %s ×%s", plain(t.Text), number(t.Recipients))
+			fmt.Fprintf(&b, "; %s ×%s", plain(t.Text), campaign.Grouped(t.Recipients))
 		}
 		b.WriteByte('\n')
 	}

@@ -73,13 +73,13 @@ func (p *page) listing(title string, l Listing, intro string) {
 		p.printf("\n%s\n", intro)
 	}
 	if n := len(l.Listed); int64(n) < l.Requests {
-		p.printf("\nThe first %d of %s; the others stand in `recipients.ndjson`.\n", n, number(l.Requests))
+		p.printf("\nThe first %d of %s; the others stand in `recipients.ndjson`.\n", n, campaign.Grouped(l.Requests))
 	}
 	var rows [][]string
 	for _, d := range l.Listed {
 		who := fmt.Sprintf("row %d %s", d.Row, code(d.who))
 		if d.Recipients > 1 {
-			who += " and " + number(int64(d.Recipients-1)) + " more"
+			who += " and " + campaign.Grouped(int64(d.Recipients-1)) + " more"
 		}
 		status := "none"
 		if d.Status != 0 {
@@ -124,7 +124,7 @@ func (p *page) about() {
 	add("began", clock(r.Run.Began))
 	if !r.Times.First.IsZero() {
 		add("first and last answer", clock(r.Times.First)+", "+clock(r.Times.Last))
-		pace := number(r.Attempts) + " attempts in " + seconds(r.Times.Active)
+		pace := campaign.Grouped(r.Attempts) + " attempts in " + seconds(r.Times.Active)
 		if r.Attempts == 1 {
 			pace = "1 attempt"
 		}
@@ -137,10 +137,10 @@ func (p *page) about() {
 		add("next attempt", "not before "+clock(r.Times.Next))
 	}
 	if r.Retries.Requests > 0 {
-		add("retries", fmt.Sprintf("%s of %s, at most %d attempts each", number(r.Retries.Attempts), number(r.Retries.Requests)+" "+form(english.request, r.Retries.Requests), r.Retries.Most))
+		add("retries", fmt.Sprintf("%s of %s, at most %d attempts each", campaign.Grouped(r.Retries.Attempts), campaign.Grouped(r.Retries.Requests)+" "+form(english.request, r.Retries.Requests), r.Retries.Most))
 	}
 	if r.Splits.Requests > 0 {
-		add("halved after a refusal", fmt.Sprintf("%s of the planned requests; %s stand in their place", number(r.Splits.Requests), number(r.Splits.Leaves)))
+		add("halved after a refusal", fmt.Sprintf("%s of the planned requests; %s stand in their place", campaign.Grouped(r.Splits.Requests), campaign.Grouped(r.Splits.Leaves)))
 	}
 	if !r.Invocation.Began.IsZero() {
 		add("this invocation", clock(r.Invocation.Began)+" to "+clock(r.Invocation.Ended))

@@ -32,9 +32,9 @@ func countColumns() string {
 }
 
 func countCells(c campaign.Counts) []string {
-	cells := []string{number(c.Planned)}
+	cells := []string{campaign.Grouped(c.Planned)}
 	for _, o := range campaign.Outcomes {
-		cells = append(cells, number(c.Of(o)))
+		cells = append(cells, campaign.Grouped(c.Of(o)))
 	}
 	return cells
 }
@@ -82,19 +82,19 @@ func (p *page) reasons() {
 		for _, t := range reason.Texts {
 			text := code(t.Text)
 			if len(reason.Texts) > 1 || reason.More != nil {
-				text += " ×" + number(t.Recipients)
+				text += " ×" + campaign.Grouped(t.Recipients)
 			}
 			texts = append(texts, text)
 		}
 		if reason.More != nil {
-			texts = append(texts, "others ×"+number(reason.More.Recipients))
+			texts = append(texts, "others ×"+campaign.Grouped(reason.More.Recipients))
 		}
 		name := code(reason.Code)
 		if reason.Gathered {
 			name = "other reasons"
 		}
 		rows = append(rows, []string{
-			reason.Outcome.String(), name, strings.Join(texts, ", "), number(reason.Recipients), number(reason.Requests),
+			reason.Outcome.String(), name, strings.Join(texts, ", "), campaign.Grouped(reason.Recipients), campaign.Grouped(reason.Requests),
 		})
 	}
 	if len(rows) == 0 {
@@ -112,7 +112,7 @@ func (p *page) history() {
 	var rows [][]string
 	for i, n := range h.Notes {
 		if h.Omitted != nil && i == h.Omitted.After {
-			rows = append(rows, []string{"…", number(h.Omitted.Count) + " more", "", ""})
+			rows = append(rows, []string{"…", campaign.Grouped(h.Omitted.Count) + " more", "", ""})
 		}
 		kind, known := english.notes[n.Kind]
 		if !known {

@@ -37,29 +37,29 @@ func (w *words) line(r Report) string {
 	case c.Skipped == c.Planned:
 		say("%s", lower(w.none(r)))
 	default:
-		part := fmt.Sprintf(w.acceptedPart, number(c.Accepted), number(c.Planned), w.noun(r, c.Planned))
+		part := fmt.Sprintf(w.acceptedPart, campaign.Grouped(c.Accepted), campaign.Grouped(c.Planned), w.noun(r, c.Planned))
 		if n := r.Resolved.Accepted.Recipients; n > 0 {
-			part += fmt.Sprintf(w.byWordPart, number(n))
+			part += fmt.Sprintf(w.byWordPart, campaign.Grouped(n))
 		}
 		parts = append(parts, part)
 	}
 	for _, o := range []campaign.Outcome{campaign.Rejected, campaign.Unknown, campaign.Deferred, campaign.Pending} {
 		if n := c.Of(o); n > 0 {
-			say(w.counted, number(n), w.outcomes[o])
+			say(w.counted, campaign.Grouped(n), w.outcomes[o])
 		}
 	}
 	if n := r.Reopened.Twice.Recipients; n > 0 {
-		say(w.twicePart, number(n))
+		say(w.twicePart, campaign.Grouped(n))
 	}
 	if n := r.Reopened.Once.Recipients; n > 0 {
-		say(w.oncePart, number(n))
+		say(w.oncePart, campaign.Grouped(n))
 	}
 	if c.Skipped > 0 {
 		say(w.leftOutPart, w.why(r, plain))
 	}
 	for i, text := range r.Warnings {
 		if i == 3 {
-			say(w.moreWarnings, number(int64(len(r.Warnings)-i)))
+			say(w.moreWarnings, campaign.Grouped(int64(len(r.Warnings)-i)))
 			break
 		}
 		say(w.warningPart, plain(text))
@@ -100,10 +100,10 @@ func (w *words) sentences(r Report, foreign func(string) string) []string {
 	case c.Skipped == c.Planned:
 		say("%s", w.none(r))
 	default:
-		say(w.accepted, number(c.Accepted), number(c.Planned), w.noun(r, c.Planned))
+		say(w.accepted, campaign.Grouped(c.Accepted), campaign.Grouped(c.Planned), w.noun(r, c.Planned))
 	}
 	if n := r.Resolved.Accepted.Recipients; n > 0 {
-		say(w.byWord, number(n))
+		say(w.byWord, campaign.Grouped(n))
 	}
 	if c.Accepted > 0 {
 		say("%s", w.receipt)
@@ -120,14 +120,14 @@ func (w *words) sentences(r Report, foreign func(string) string) []string {
 		n      int64
 	}{{w.rejected, c.Rejected}, {unknown, c.Unknown}, {w.deferred, c.Deferred}, {w.pending, c.Pending}} {
 		if s.n > 0 {
-			say(s.format, number(s.n), w.noun(r, s.n))
+			say(s.format, campaign.Grouped(s.n), w.noun(r, s.n))
 		}
 	}
 	if c.Skipped > 0 {
-		say(w.leftOut, number(c.Skipped), w.noun(r, c.Skipped), w.why(r, foreign))
+		say(w.leftOut, campaign.Grouped(c.Skipped), w.noun(r, c.Skipped), w.why(r, foreign))
 	}
 	if n := r.Expired.Recipients; n > 0 {
-		say(w.expired, number(n))
+		say(w.expired, campaign.Grouped(n))
 	}
 	return append(all, w.doubts(r)...)
 }
@@ -169,17 +169,17 @@ func (w *words) doubts(r Report) []string {
 		if r.History != nil && !r.worded {
 			by = w.byResend
 		}
-		say(w.again, number(n), w.noun(r, n), by)
+		say(w.again, campaign.Grouped(n), w.noun(r, n), by)
 	}
 	if n := r.Reopened.Twice.Recipients; n > 0 {
-		say(w.twice, number(n))
+		say(w.twice, campaign.Grouped(n))
 	}
 	if n := r.Reopened.Once.Recipients; n > 0 {
 		found := ""
 		if r.worded {
 			found = w.unlessFound
 		}
-		say(w.once, number(n), w.noun(r, n), found)
+		say(w.once, campaign.Grouped(n), w.noun(r, n), found)
 	}
 	return all
 }
@@ -203,19 +203,19 @@ func (r *Report) stageNumber(number int) *Stage {
 
 // stageName is "1 of 2", or "1" when it is not known how many there are.
 func (w *words) stageName(g Guard) string {
-	name := number(int64(g.Stage))
+	name := campaign.Grouped(int64(g.Stage))
 	if g.Stages == 0 {
 		return name
 	}
-	return fmt.Sprintf(w.stageOf, name, number(int64(g.Stages)))
+	return fmt.Sprintf(w.stageOf, name, campaign.Grouped(int64(g.Stages)))
 }
 
 // found says what a stage came to: "20 requests, 19 accepted, 1 rejected".
 func (w *words) found(s Stage) string {
-	parts := []string{fmt.Sprintf(w.counted, number(s.Requests.Planned), form(w.request, s.Requests.Planned))}
+	parts := []string{fmt.Sprintf(w.counted, campaign.Grouped(s.Requests.Planned), form(w.request, s.Requests.Planned))}
 	for _, o := range campaign.Outcomes {
 		if n := s.Requests.Of(o); n > 0 {
-			parts = append(parts, fmt.Sprintf(w.counted, number(n), w.outcome[o]))
+			parts = append(parts, fmt.Sprintf(w.counted, campaign.Grouped(n), w.outcome[o]))
 		}
 	}
 	return strings.Join(parts, w.comma)
@@ -232,7 +232,7 @@ func (w *words) why(r Report, foreign func(string) string) string {
 		if reason.Code != "" {
 			word = foreign(w.code(reason.Code))
 		}
-		parts = append(parts, fmt.Sprintf(w.counted, number(reason.Recipients), word))
+		parts = append(parts, fmt.Sprintf(w.counted, campaign.Grouped(reason.Recipients), word))
 	}
 	return strings.Join(parts, w.comma)
 }

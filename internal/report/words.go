@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -221,16 +220,4 @@ func upper(s string) string {
 func first(s string) (string, string) {
 	_, n := utf8.DecodeRuneInString(s)
 	return s[:n], s[n:]
-}
-
-// number groups digits by three: 1,000,000.
-func number(n int64) string {
-	if n < 0 {
-		return "-" + number(-n)
-	}
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
