@@ -115,35 +115,9 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 	if view.against != nil && !campaign.HasErrors(found) && !view.against.among(jobs) {
 		return fail(exitUsage, "--diff: run %s is of %s, which is not among the campaigns planned here", view.against.run.ID, view.against.run.Campaign)
 	}
-	shown := 0
-	var saved []contract.Plan
-	for _, j := range jobs {
-		s, rows, err := j.check(ctx)
-		if err != nil {
-			a.show(a.stderr, campaign.SortDiagnostics(found)) // what was found so far may say why
-			return fail(exitProblems, "%w", err)
-		}
-		found = append(found, rows...)
-		if campaign.HasErrors(rows) {
-			continue
-		}
-		found = append(found, j.untimely(s.Work, o.occurrence.Time)...)
-		digest, err := j.plan.Digest(ctx)
-		if err != nil {
-			return fail(exitProblems, "%s: %w", j.campaign.File, err)
-		}
-		n, err := view.campaign(ctx, p, j, s, digest)
-		if err != nil {
-			return fail(exitProblems, "%s: %w", j.campaign.File, err)
-		}
-		shown += n
-		if f.out != "" {
-			c, err := p.contractOf(ctx, j, s, digest)
-			if err != nil {
-				return err
-			}
-			saved = append(saved, c)
-		}
+	shown, saved, found, err := a.planEach(ctx, p, jobs, view, o.occurrence.Time, found)
+	if err != nil {
+		return err
 	}
 	if err := view.end(); err != nil {
 		return fail(exitState, "%w", err)
@@ -162,6 +136,40 @@ func (a *app) plan(ctx context.Context, args []string, f planFlags, r runFlags) 
 		return fail(exitProblems, "no message would go to %s: no row has this id, or it is left out", campaign.Mask(f.preview))
 	}
 	return nil
+}
+
+// planEach plans the campaigns one after the other, as of a time, and shows each. It says
+// how many previews were shown, gives what is to be saved, and adds problems to found.
+func (a *app) planEach(ctx context.Context, p *project, jobs []*job, view *planView, now time.Time, found []campaign.Diagnostic) (shown int, saved []contract.Plan, _ []campaign.Diagnostic, _ error) {
+	for _, j := range jobs {
+		s, rows, err := j.check(ctx)
+		if err != nil {
+			a.show(a.stderr, campaign.SortDiagnostics(found)) // what was found so far may say why
+			return 0, nil, nil, fail(exitProblems, "%w", err)
+		}
+		found = append(found, rows...)
+		if campaign.HasErrors(rows) {
+			continue
+		}
+		found = append(found, j.untimely(s.Work, now)...)
+		digest, err := j.plan.Digest(ctx)
+		if err != nil {
+			return 0, nil, nil, fail(exitProblems, "%s: %w", j.campaign.File, err)
+		}
+		n, err := view.campaign(ctx, p, j, s, digest)
+		if err != nil {
+			return 0, nil, nil, fail(exitProblems, "%s: %w", j.campaign.File, err)
+		}
+		shown += n
+		if view.flags.out != "" {
+			c, err := p.contractOf(ctx, j, s, digest)
+			if err != nil {
+				return 0, nil, nil, err
+			}
+			saved = append(saved, c)
+		}
+	}
+	return shown, saved, found, nil
 }
 
 // planned is a campaign's plan as machines read it.
